@@ -1,0 +1,63 @@
+//! Sandboxes that are lost, and sessions that do not start.
+
+use hibernaculum_core::{Error, SandboxState};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
+
+use crate::scene::{Scene, run, value, within};
+
+#[tokio::test]
+async fn a_killed_supervisor_is_a_lost_sandbox() {
+    let scene = Scene::new();
+    let backend = scene.backend();
+    let sandbox = scene.sandbox(&backend).await;
+    let session = sandbox.session().await.unwrap();
+    let other = scene.sandbox(&backend).await;
+    let bystander = other.session().await.unwrap();
+    run(&session, "import subprocess; p = subprocess.Popen(['setsid', 'sleep', '600'])").await;
+    let supervisor = value(&session, "import os; os.getppid()").await.as_i64().unwrap();
+    kill_process(Pid::from_raw(i32::try_from(supervisor).unwrap()).unwrap(), Signal::KILL).unwrap();
+
+    let error = within(async {
+        loop {
+            match sandbox.session().await {
+                // Before the host has seen the death there is nobody to fork a session.
+                Ok(_) | Err(Error::Session(_)) => tokio::task::yield_now().await,
+                Err(error) => break error,
+            }
+        }
+    })
+    .await;
+    assert_eq!(error.code(), "sandbox.lost");
+    assert!(error.to_string().contains(&sandbox.id().to_string()), "{error}");
+    assert_eq!(within(session.execute("1")).await.unwrap_err().code(), "sandbox.lost");
+    assert_eq!(sandbox.info().await.unwrap().state, SandboxState::Lost);
+    assert_eq!(value(&bystander, "1 + 1").await, 2, "the control: another sandbox goes on");
+    within(other.close()).await.unwrap();
+    scene.until_deserted().await;
+    within(sandbox.close()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_that_cannot_start_says_why() {
+    let scene = Scene::new();
+    let backend = scene.backend();
+    let sandbox = scene.sandbox(&backend).await;
+    let first = sandbox.session().await.unwrap();
+    let supervisor = value(&first, "import os; os.getppid()").await.as_i64().unwrap();
+    let supervisor = Pid::from_raw(i32::try_from(supervisor).unwrap());
+    // Room for one more connection, but not for a session's pipes.
+    let plenty =
+        prlimit(supervisor, Resource::Nofile, Rlimit { current: Some(8), ..getrlimit(Resource::Nofile) })
+            .unwrap();
+    let error = within(sandbox.session()).await.unwrap_err();
+    assert_eq!(error.code(), "session.start");
+    assert!(error.to_string().contains("Too many open files"), "{}", error.explain());
+    assert_eq!(value(&first, "20 + 22").await, 42, "a session that runs runs on");
+    prlimit(supervisor, Resource::Nofile, plenty).unwrap();
+    assert_eq!(
+        value(&within(sandbox.session()).await.unwrap(), "1").await,
+        1,
+        "the control: it was that limit"
+    );
+    within(sandbox.close()).await.unwrap();
+}

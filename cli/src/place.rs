@@ -1,0 +1,166 @@
+//! Where a subcommand works: the backend that was asked for, a sandbox on it, and a session in that.
+
+use std::env;
+use std::ffi::OsString;
+
+use clap::Args;
+use hibernaculum::{Registry, Sandbox, SandboxSpec, Session, Settings};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+/// The backend whose code runs where `hib` runs.
+const LOCAL: &str = "local";
+
+/// Where to work; the same for every subcommand.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Where it runs")]
+pub(crate) struct PlaceArgs {
+    /// The backend that runs the code
+    #[arg(long, value_name = "NAME", env = "HIBERNACULUM_BACKEND", default_value = LOCAL)]
+    backend: String,
+
+    #[arg(
+        long,
+        value_name = "PYTHON",
+        help = "The Python to use: a path, or a name to look for along PATH",
+        long_help = "The Python to use: a path, or a name to look for along PATH\n\n\
+                     Unset: HIBERNACULUM_PYTHON, an active virtual environment, then `python3` along PATH."
+    )]
+    python: Option<String>,
+
+    /// Modules to import before the code runs, separated by commas
+    #[arg(long, value_name = "MODULES", value_delimiter = ',')]
+    preload: Vec<String>,
+
+    /// Sets a variable of the code's environment; without `=VALUE`, passes on the one of this shell
+    ///
+    /// Without it the code sees a few harmless ones (HOME, LANG, PATH, TMPDIR, TZ …), and no secrets by accident.
+    #[arg(long = "env", value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+
+    /// The directory in which the code runs [default: this one]
+    #[arg(long, value_name = "DIR")]
+    workdir: Option<String>,
+}
+
+/// A session to work in, and what it stands on.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// Declared first, so that it is dropped first.
+    pub(crate) session: Session,
+    pub(crate) sandbox: Sandbox,
+}
+
+impl PlaceArgs {
+    /// Makes the sandbox and opens the session. When the future is dropped nothing is left.
+    pub(crate) async fn open(&self) -> Result<Place, Failure> {
+        let spec = self.spec(|name| env::var_os(name))?;
+        let mut settings = Settings::default();
+        if let Some(python) = &self.python {
+            settings = settings.with("python", python.as_str());
+        }
+        let backend = Registry::builtin().create(&self.backend, &settings).await?;
+        let sandbox = Sandbox::create(&backend, spec).await?;
+        let session = sandbox.session().await?;
+        Ok(Place { session, sandbox })
+    }
+
+    /// What is asked of the sandbox.
+    fn spec(&self, variable: impl Fn(&str) -> Option<OsString>) -> Result<SandboxSpec, Failure> {
+        let preload = self.preload.iter().map(|module| module.trim()).filter(|module| !module.is_empty());
+        let mut spec = SandboxSpec::builder().preload(preload);
+        for pair in &self.env {
+            spec = match pair.split_once('=') {
+                Some((name, value)) => spec.env(name, value),
+                None => spec.env(pair, passed_on(pair, variable(pair))?),
+            };
+        }
+        // A person who runs a script expects its relative paths to mean what they mean here. Another machine has no such place.
+        match &self.workdir {
+            Some(workdir) => spec = spec.workdir(workdir),
+            None if self.backend == LOCAL => spec = spec.workdir("."),
+            None => {}
+        }
+        Ok(spec.build().map_err(hibernaculum::Error::from)?)
+    }
+}
+
+impl Place {
+    /// Ends everything and waits until nothing is left.
+    pub(crate) async fn close(self) -> Result<(), Failure> {
+        // The sandbox ends the session, too: one way instead of two.
+        self.session.keep();
+        Ok(self.sandbox.close().await?)
+    }
+}
+
+fn passed_on(name: &str, value: Option<OsString>) -> Result<String, Failure> {
+    let Some(value) = value else {
+        return Err(Failure::new(
+            Exit::USAGE,
+            "env.unset",
+            format!("there is no variable `{name}` to pass on"),
+            "`--env NAME` passes on the variable of that name, and this shell has none",
+            format!("export it first, or give it a value: --env {name}=VALUE"),
+        ));
+    };
+    value.into_string().map_err(|_| {
+        Failure::new(
+            Exit::USAGE,
+            "env.not_utf8",
+            format!("the variable `{name}` cannot be passed on"),
+            "its value is not UTF-8",
+            format!("give it a value: --env {name}=VALUE"),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        place: PlaceArgs,
+    }
+
+    fn spec(line: &[&str]) -> Result<SandboxSpec, Failure> {
+        let words = std::iter::once("hib").chain(line.iter().copied());
+        let host = |name: &str| (name == "TOKEN").then(|| OsString::from("s3cret"));
+        Line::try_parse_from(words).unwrap().place.spec(host)
+    }
+
+    #[test]
+    fn what_was_typed_is_what_is_asked_for() {
+        let line = ["--preload", "json,numpy", "--preload", "os.path", "--env", "A=b=c", "--env", "TOKEN"];
+        let spec = spec(&[&line[..], &["--workdir", "/srv"]].concat()).unwrap();
+        assert_eq!(spec.preload, ["json", "numpy", "os.path"]);
+        let env: Vec<_> = spec.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(env, [("A", "b=c"), ("TOKEN", "s3cret")]);
+        assert_eq!(spec.workdir.as_deref(), Some("/srv"));
+    }
+
+    #[test]
+    fn code_runs_here_unless_it_runs_elsewhere() {
+        assert_eq!(spec(&["--backend", LOCAL]).unwrap().workdir.as_deref(), Some("."));
+        assert_eq!(spec(&["--backend", "far"]).unwrap().workdir, None);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_a_matter_of_usage() {
+        for (line, code) in [
+            (["--env", "NOWHERE"], "env.unset"),
+            (["--env", "=x"], "config.invalid"),
+            (["--preload", "os; import sys"], "config.invalid"),
+            (["--workdir", ""], "config.invalid"),
+        ] {
+            let failure = spec(&line).expect_err("it makes no sense");
+            let shown = format!("{failure:?}");
+            assert!(shown.contains(code) && shown.contains("exit: Exit(2)"), "{line:?}: {shown}");
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The terminal, or whatever stands in its place: where output goes, where answers come from, what Ctrl-C means.
+//!
+//! None of it blocks the runtime: a reader that is slow (a pager) or a person who thinks stops neither deadlines nor Ctrl-C.
+
+mod answers;
+mod echo;
+mod output;
+mod signals;
+
+pub(crate) use answers::Answers;
+pub(crate) use output::Output;
+pub(crate) use signals::{Signals, Wish};

@@ -1,0 +1,68 @@
+//! `hib run` at a real (pseudo-)terminal.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::process::Stdio;
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, tcgetattr};
+
+use crate::driver::hib;
+
+/// A terminal: what a person holds, and what the program is given.
+fn terminal() -> (File, OwnedFd) {
+    let person = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&person).unwrap();
+    unlockpt(&person).unwrap();
+    let name = ptsname(&person, Vec::new()).unwrap();
+    let program = open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+    (File::from(person), program)
+}
+
+/// What the terminal shows, until it ends so.
+fn shown_until(terminal: &mut File, end: &str) -> String {
+    let mut shown = String::new();
+    while !shown.ends_with(end) {
+        let mut byte = [0];
+        assert_eq!(terminal.read(&mut byte).unwrap(), 1, "it shows: {shown}");
+        shown.push(char::from(byte[0]));
+    }
+    shown
+}
+
+#[test]
+fn a_password_is_not_shown_and_the_echo_comes_back() {
+    let (mut person, program) = terminal();
+    let [input, errors] = [program.try_clone().unwrap(), program.try_clone().unwrap()];
+    let code =
+        "import getpass; pin = getpass.getpass('pin: '); print(pin); name = input('name? '); print(name)";
+    let before = tcgetattr(&person).unwrap().local_modes;
+    assert!(before.contains(LocalModes::ECHO));
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_hib"))
+        .args(["run", "-c", code])
+        .stdin(Stdio::from(input))
+        .stderr(Stdio::from(errors))
+        .stdout(Stdio::from(program))
+        .spawn()
+        .unwrap();
+    assert_eq!(shown_until(&mut person, "pin: "), "pin: ");
+    assert!(!tcgetattr(&person).unwrap().local_modes.contains(LocalModes::ECHO));
+    person.write_all(b"1234\n").unwrap();
+    assert_eq!(shown_until(&mut person, "name? "), "\r\n1234\r\nname? ");
+    person.write_all(b"you\n").unwrap();
+    assert_eq!(shown_until(&mut person, "\nyou\r\n"), "you\r\nyou\r\n");
+    assert!(child.wait().unwrap().success());
+    assert_eq!(tcgetattr(&person).unwrap().local_modes, before);
+}
+
+#[test]
+fn a_password_that_is_never_given_leaves_the_echo_on() {
+    let (person, program) = terminal();
+    let ran = hib(["run", "--timeout", "500ms", "-c", "import getpass; getpass.getpass('pin: ')"])
+        .command(|command| _ = command.stdin(Stdio::from(program)))
+        .run();
+    assert_eq!(ran.code, Some(124));
+    assert!(tcgetattr(&person).unwrap().local_modes.contains(LocalModes::ECHO));
+}

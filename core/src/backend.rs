@@ -1,0 +1,260 @@
+//! What a backend is: the traits that everything else stands on.
+
+use async_trait::async_trait;
+
+use crate::error::{Error, Unsupported};
+use crate::{
+    Execution, ExecutionId, ExecutionRequest, Feature, Features, InputReply, InputToken, NamespaceFilter,
+    SandboxCheckpoints, SandboxFiles, SandboxId, SandboxInfo, SandboxSpec, SessionId, SessionInfo,
+    SessionSpec, Variable,
+};
+
+/// A kind of place that can run sandboxes. Object safe: programs hold an `Arc<dyn Backend>`.
+pub trait Backend: Sandboxes + SandboxExecution + SandboxCheckpoints + SandboxFiles {
+    /// What this backend can do. What is not listed answers [`Error::Unsupported`].
+    fn features(&self) -> &Features;
+}
+
+/// Makes, finds and ends sandboxes.
+#[async_trait]
+pub trait Sandboxes: Send + Sync {
+    /// Makes a sandbox and waits until it takes sessions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Config`] for a spec that makes no sense, [`Error::Unsupported`] for one that this backend cannot keep,
+    /// [`Error::Sandbox`] where it did not start.
+    ///
+    /// # Cancel safety
+    ///
+    /// A sandbox whose making is given up is ended by the backend.
+    async fn create(&self, spec: SandboxSpec) -> Result<SandboxInfo, Error>;
+
+    /// Tells about a sandbox.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::SandboxError::Unknown`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn get(&self, sandbox: &SandboxId) -> Result<SandboxInfo, Error>;
+
+    /// Lists the sandboxes, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`] where the backend cannot be asked.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn list(&self) -> Result<Vec<SandboxInfo>, Error>;
+
+    /// Ends a sandbox with everything in it, and waits until nothing is left. That it is gone already is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Transport`] where the backend cannot be asked.
+    ///
+    /// # Cancel safety
+    ///
+    /// The sandbox is ended all the same when the future is dropped.
+    async fn destroy(&self, sandbox: &SandboxId) -> Result<(), Error>;
+
+    /// Ends a sandbox as soon as may be, without waiting: what a handle that is dropped calls. Never blocks.
+    fn abandon(&self, sandbox: &SandboxId);
+}
+
+/// Opens sessions and runs code in them.
+#[async_trait]
+pub trait SandboxExecution: Send + Sync {
+    /// Opens a session and waits until it takes code.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::SandboxError::Unknown`], [`Error::Session`] where it did not start, [`Error::Unsupported`] for a recovery policy that this
+    /// backend lacks.
+    ///
+    /// # Cancel safety
+    ///
+    /// A session whose opening is given up is closed by the backend.
+    async fn open_session(&self, sandbox: &SandboxId, spec: SessionSpec) -> Result<SessionInfo, Error>;
+
+    /// Tells about a session.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::SessionError::Unknown`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn session(&self, session: &SessionId) -> Result<SessionInfo, Error>;
+
+    /// Lists the open sessions of a sandbox, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::SandboxError::Unknown`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn sessions(&self, sandbox: &SandboxId) -> Result<Vec<SessionInfo>, Error>;
+
+    /// Ends a session and all its processes; running and waiting executions end as interrupted. That it is closed already is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::SessionError::Unknown`] for a session that never was.
+    ///
+    /// # Cancel safety
+    ///
+    /// The session is closed all the same when the future is dropped.
+    async fn close_session(&self, session: &SessionId) -> Result<(), Error>;
+
+    /// Closes a session as soon as may be, without waiting: what a handle that is dropped calls. Never blocks.
+    fn abandon_session(&self, session: &SessionId);
+
+    /// Puts code into the session's queue. Executions of one session run in the order of these calls.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Session`] where the session is unknown, closed, crashed or busy; [`Error::Config`] and [`Error::Unsupported`] for a request that
+    /// makes no sense or that this backend lacks; [`crate::ExecutionError`] for code that is too large or an id that was used.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped the execution does not run, or is interrupted.
+    async fn execute(&self, session: &SessionId, request: ExecutionRequest) -> Result<Execution, Error>;
+
+    /// Takes up the events of an execution that was detached, or whose stream another holds, after those up to `after_seq` (0: from the first).
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ExecutionError::Unknown`] for an execution that never was, or that ended long ago.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn attach(
+        &self,
+        session: &SessionId,
+        execution: &ExecutionId,
+        after_seq: u64,
+    ) -> Result<Execution, Error>;
+
+    /// Interrupts an execution: a waiting one never begins, in a running one `KeyboardInterrupt` is raised; where that does not end it within the
+    /// session's grace, its process is killed. `true` where it was waiting or running, `false` where it had ended: then nothing is done.
+    ///
+    /// Returns at once; the execution's own stream tells how it ended.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::SessionError::Unknown`], [`crate::ExecutionError::Unknown`].
+    ///
+    /// # Cancel safety
+    ///
+    /// The interrupt may have been sent when the future is dropped.
+    async fn interrupt(&self, session: &SessionId, execution: &ExecutionId) -> Result<bool, Error>;
+
+    /// Answers an [`crate::EventKind::InputRequest`].
+    ///
+    /// # Errors
+    ///
+    /// [`crate::ExecutionError::NoSuchInput`] where nobody waits for it (any more).
+    ///
+    /// # Cancel safety
+    ///
+    /// The answer may have been given when the future is dropped.
+    async fn answer(&self, session: &SessionId, token: &InputToken, reply: InputReply) -> Result<(), Error>;
+
+    /// The backend's name, for refusals.
+    fn execution_backend(&self) -> &str;
+
+    /// Lists the names of an idle session; runs no user code.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] without [`Feature::Namespace`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn namespace_list(
+        &self,
+        session: &SessionId,
+        filter: NamespaceFilter,
+    ) -> Result<Vec<Variable>, Error> {
+        let _ = (session, filter);
+        Err(self.lacks_namespace())
+    }
+
+    /// The JSON form of a variable.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] without [`Feature::Namespace`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn namespace_get(&self, session: &SessionId, name: &str) -> Result<serde_json::Value, Error> {
+        let _ = (session, name);
+        Err(self.lacks_namespace())
+    }
+
+    /// Binds a name to a value.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] without [`Feature::Namespace`].
+    ///
+    /// # Cancel safety
+    ///
+    /// The name may have been bound when the future is dropped.
+    async fn namespace_set(
+        &self,
+        session: &SessionId,
+        name: &str,
+        value: serde_json::Value,
+    ) -> Result<(), Error> {
+        let _ = (session, name, value);
+        Err(self.lacks_namespace())
+    }
+
+    /// Deletes a name; `false` where it was not bound.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] without [`Feature::Namespace`].
+    ///
+    /// # Cancel safety
+    ///
+    /// The name may have been deleted when the future is dropped.
+    async fn namespace_delete(&self, session: &SessionId, name: &str) -> Result<bool, Error> {
+        let _ = (session, name);
+        Err(self.lacks_namespace())
+    }
+
+    /// Drops all names and keeps the interpreter.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] without [`Feature::Namespace`].
+    ///
+    /// # Cancel safety
+    ///
+    /// The names may have been dropped when the future is dropped.
+    async fn namespace_clear(&self, session: &SessionId) -> Result<(), Error> {
+        let _ = session;
+        Err(self.lacks_namespace())
+    }
+
+    /// What the `namespace_…` methods answer where they are not implemented.
+    fn lacks_namespace(&self) -> Error {
+        Unsupported::feature(self.execution_backend(), Feature::Namespace).into()
+    }
+}

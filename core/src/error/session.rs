@@ -1,0 +1,87 @@
+//! What can befall a session.
+
+use super::Retry;
+use super::family::error_family;
+use crate::SessionId;
+
+error_family! {
+    /// The session is not there, is not able, or has too much to do.
+    SessionError {
+        /// Nothing of that id is here.
+        Unknown {
+            /// The id that was asked for.
+            session: SessionId,
+        } => {
+            code: "session.unknown",
+            what: "there is no session {session} here",
+            why: "it was never opened on this backend, or it was closed long ago",
+            how: "open a session, or list those of the sandbox",
+            retry: Retry::Never,
+            test: "conformance: an_unknown_session_is_told",
+        }
+        /// The session has been closed.
+        Closed {
+            /// The session.
+            session: SessionId,
+        } => {
+            code: "session.closed",
+            what: "the session {session} is closed",
+            why: "it was closed, or its sandbox was ended, and with it everything that it held",
+            how: "open a new session",
+            retry: Retry::Never,
+            test: "conformance: a_closed_session_says_so",
+        }
+        /// An open session has that id.
+        Exists {
+            /// The session.
+            session: SessionId,
+        } => {
+            code: "session.exists",
+            what: "a session {session} is open already",
+            why: "an id names one session at a time",
+            how: "close that session first, or leave the id unset",
+            retry: Retry::Never,
+            test: "conformance: an_id_names_one_session",
+        }
+        /// The session's process ended and its policy is not to go on.
+        Crashed {
+            /// The session.
+            session: SessionId,
+            /// What ended it.
+            cause: String,
+        } => {
+            code: "session.crashed",
+            what: "the session {session} has crashed: {cause}",
+            why: "its process ended, and its recovery policy is `none`",
+            how: "close it and open a new one, or open it with `RecoveryPolicy::FreshOnCrash`",
+            retry: Retry::Never,
+            test: "conformance: without_recovery_a_crashed_session_stays_crashed",
+        }
+        /// The queue of the session is full.
+        Busy {
+            /// The session.
+            session: SessionId,
+            /// How many executions may wait.
+            limit: usize,
+        } => {
+            code: "session.busy",
+            what: "the session {session} has {limit} executions waiting",
+            why: "a session runs one execution at a time, and its queue is bounded",
+            how: "wait for an execution to end, raise `queue_limit`, or use more sessions",
+            retry: Retry::Safe,
+            test: "conformance: a_full_queue_says_busy",
+        }
+        /// The session's process could not be started.
+        Start {
+            /// What is known.
+            problem: String,
+        } source => {
+            code: "session.start",
+            what: "the session did not start: {problem}",
+            why: "the sandbox refused it, or its process ended before it was ready",
+            how: "read the message above; a sandbox at its limits has room again when sessions are closed",
+            retry: Retry::Safe,
+            test: "local: a_session_that_cannot_start_says_why",
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! A running execution, as a stream and as a future.
+
+use std::fmt;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+
+use super::{Collector, Event, EventKind, ExecutionResult, OutputLimits};
+use crate::error::{Error, TransportError};
+use crate::{ExecutionId, SessionId};
+
+/// What a backend gives an [`Execution`] to read from.
+pub trait ExecutionSource: Send {
+    /// The next event; `None` after [`EventKind::Finished`] or [`EventKind::Failed`] was given.
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>>;
+
+    /// The error that a [`EventKind::Failed`] told of.
+    fn take_error(&mut self) -> Option<Error>;
+
+    /// Lets the execution run on when this is dropped. Without it the drop interrupts.
+    fn detach(&mut self);
+}
+
+/// One execution under way: a `Stream` of its [`Event`]s, or, awaited, the [`ExecutionResult`] that they add up to.
+///
+/// A slow reader slows the code down. Dropping it interrupts the execution (the session and its state live on); [`Execution::detach`] lets it
+/// run on instead, to be taken up again with `attach`.
+///
+/// # Cancel safety
+///
+/// Both the stream and the future may be dropped at any point: nothing is stranded, and the execution is interrupted.
+///
+/// ```no_run
+/// # async fn example(session: &hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+/// use hibernaculum_core::EventKind;
+/// let mut execution = session.start("for i in range(3): print(i)").await?;
+/// while let Some(event) = execution.next().await {
+///     if let EventKind::Output { text, .. } = event.kind {
+///         print!("{text}");
+///     }
+/// }
+/// # Ok(()) }
+/// ```
+#[must_use = "an execution that is dropped is interrupted: await it, stream from it or detach it"]
+pub struct Execution {
+    id: ExecutionId,
+    session: SessionId,
+    limits: OutputLimits,
+    source: Box<dyn ExecutionSource>,
+}
+
+impl Execution {
+    /// An execution over a backend's source of events.
+    pub fn new(
+        id: ExecutionId,
+        session: SessionId,
+        limits: OutputLimits,
+        source: impl ExecutionSource + 'static,
+    ) -> Self {
+        Self { id, session, limits, source: Box::new(source) }
+    }
+
+    /// The execution's id.
+    pub fn id(&self) -> ExecutionId {
+        self.id
+    }
+
+    /// The session that it runs in.
+    pub fn session(&self) -> SessionId {
+        self.session
+    }
+
+    /// Lets the execution run on without this stream; gives the id with which `attach` takes it up again.
+    ///
+    /// What it writes meanwhile is kept in a bounded ring that overwrites the oldest ([`EventKind::Gap`] tells).
+    pub fn detach(mut self) -> ExecutionId {
+        self.source.detach();
+        self.id
+    }
+
+    /// The next event, `None` after the last one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: no event is lost when the future is dropped.
+    pub async fn next(&mut self) -> Option<Event> {
+        poll_fn(|cx| self.source.poll_event(cx)).await
+    }
+
+    /// Reads to the end. The same as awaiting the execution, but leaves it to be asked for its id.
+    ///
+    /// # Errors
+    ///
+    /// What [`EventKind::Failed`] told of: the way to the sandbox broke, or the execution never ran. A Python exception is no error.
+    ///
+    /// # Cancel safety
+    ///
+    /// What was collected is lost when the future is dropped; the execution goes on.
+    pub async fn result(&mut self) -> Result<ExecutionResult, Error> {
+        let mut collector = Collector::new(self.id, self.limits);
+        while let Some(event) = self.next().await {
+            if matches!(event.kind, EventKind::Failed { .. }) {
+                break;
+            }
+            if let Some(outcome) = collector.push(event) {
+                return Ok(collector.finish(outcome));
+            }
+        }
+        Err(self.error())
+    }
+
+    /// The error that the stream ended with, after [`EventKind::Failed`].
+    pub fn error(&mut self) -> Error {
+        self.source.take_error().unwrap_or_else(|| {
+            TransportError::Broken { doing: "reading the events of an execution".to_owned(), source: None }
+                .into()
+        })
+    }
+}
+
+impl Stream for Execution {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.source.poll_event(cx)
+    }
+}
+
+impl IntoFuture for Execution {
+    type Output = Result<ExecutionResult, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(mut self) -> Self::IntoFuture {
+        Box::pin(async move { self.result().await })
+    }
+}
+
+impl fmt::Debug for Execution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Execution")
+            .field("id", &self.id)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}

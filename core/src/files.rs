@@ -1,0 +1,160 @@
+//! Files of a sandbox, below its working directory.
+
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_core::Stream;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Unsupported};
+use crate::{ByteSize, Feature, SandboxId};
+
+/// The content of a file, piece by piece.
+pub type FileBody = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
+
+/// What is known of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FileInfo {
+    /// Its path, relative to the working directory.
+    pub path: String,
+    /// What it is.
+    pub kind: FileKind,
+    /// Its size.
+    pub size: ByteSize,
+    /// When its content last changed.
+    pub modified: Timestamp,
+    /// Its permission bits.
+    #[serde(default)]
+    pub mode: u32,
+}
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link; it is never followed.
+    Symlink,
+    /// Anything else: a FIFO, a socket, a device. It cannot be transferred.
+    #[serde(other)]
+    Other,
+}
+
+/// Moves files in and out of a sandbox. Paths are relative to its working directory and never leave it.
+///
+/// Every method answers [`Error::Unsupported`] where the backend lacks [`Feature::Files`].
+#[async_trait]
+pub trait SandboxFiles: Send + Sync {
+    /// The backend's name, for refusals.
+    fn files_backend(&self) -> &str;
+
+    /// Writes a file; it appears under its name when all of it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] where the backend lacks [`Feature::Files`].
+    ///
+    /// # Cancel safety
+    ///
+    /// No half file is left under the name.
+    async fn upload(&self, sandbox: &SandboxId, path: &str, body: FileBody) -> Result<FileInfo, Error> {
+        let _ = (sandbox, path, body);
+        Err(self.lacks_files())
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] where the backend lacks [`Feature::Files`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed; drop the body at any point.
+    async fn download(&self, sandbox: &SandboxId, path: &str) -> Result<(FileInfo, FileBody), Error> {
+        let _ = (sandbox, path);
+        Err(self.lacks_files())
+    }
+
+    /// Lists a directory, sorted by name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] where the backend lacks [`Feature::Files`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn list_files(&self, sandbox: &SandboxId, path: &str) -> Result<Vec<FileInfo>, Error> {
+        let _ = (sandbox, path);
+        Err(self.lacks_files())
+    }
+
+    /// Tells about one file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] where the backend lacks [`Feature::Files`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn stat(&self, sandbox: &SandboxId, path: &str) -> Result<FileInfo, Error> {
+        let _ = (sandbox, path);
+        Err(self.lacks_files())
+    }
+
+    /// Makes a directory, and those above it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] where the backend lacks [`Feature::Files`].
+    ///
+    /// # Cancel safety
+    ///
+    /// It may have been made when the future is dropped.
+    async fn mkdir(&self, sandbox: &SandboxId, path: &str) -> Result<(), Error> {
+        let _ = (sandbox, path);
+        Err(self.lacks_files())
+    }
+
+    /// Renames a file or directory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] where the backend lacks [`Feature::Files`].
+    ///
+    /// # Cancel safety
+    ///
+    /// It may have been renamed when the future is dropped.
+    async fn rename(&self, sandbox: &SandboxId, from: &str, to: &str) -> Result<(), Error> {
+        let _ = (sandbox, from, to);
+        Err(self.lacks_files())
+    }
+
+    /// Removes a file, or a directory with everything in it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] where the backend lacks [`Feature::Files`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Parts of it may have been removed when the future is dropped.
+    async fn remove(&self, sandbox: &SandboxId, path: &str) -> Result<(), Error> {
+        let _ = (sandbox, path);
+        Err(self.lacks_files())
+    }
+
+    /// What the methods above answer where they are not implemented.
+    fn lacks_files(&self) -> Error {
+        Unsupported::feature(self.files_backend(), Feature::Files).into()
+    }
+}

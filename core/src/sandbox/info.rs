@@ -1,0 +1,80 @@
+//! What is known of a sandbox.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Isolation;
+use crate::{ByteSize, NetworkPolicy, SandboxId};
+
+/// What is known of a sandbox, at the moment of the call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SandboxInfo {
+    /// Its id.
+    pub id: SandboxId,
+    /// The backend's name.
+    pub backend: String,
+    /// Whether it can be used.
+    pub state: SandboxState,
+    /// When it was created.
+    pub created: Timestamp,
+    /// When it was last used.
+    pub last_used: Timestamp,
+    /// How many sessions are open in it.
+    pub sessions: usize,
+    /// The version of its Python: `3.11.7`.
+    pub python: String,
+    /// Its working directory, as the code in it sees it.
+    pub workdir: String,
+    /// The network policy that holds.
+    pub network: NetworkPolicy,
+    /// How strictly it is closed off.
+    pub isolation: Isolation,
+    /// Resident memory of all its processes, where it was measured.
+    #[serde(default)]
+    pub memory: Option<ByteSize>,
+    /// The labels of its spec.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
+impl SandboxInfo {
+    /// A sandbox that runs, just created, with nothing in it. For those who implement a backend.
+    pub fn new(
+        id: SandboxId,
+        backend: impl Into<String>,
+        network: NetworkPolicy,
+        isolation: Isolation,
+    ) -> Self {
+        let now = Timestamp::now();
+        Self {
+            id,
+            backend: backend.into(),
+            state: SandboxState::Running,
+            created: now,
+            last_used: now,
+            sessions: 0,
+            python: String::new(),
+            workdir: String::new(),
+            network,
+            isolation,
+            memory: None,
+            labels: BTreeMap::new(),
+        }
+    }
+}
+
+/// Whether a sandbox can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SandboxState {
+    /// It is being made.
+    Starting,
+    /// It takes sessions.
+    Running,
+    /// It is gone; its sessions are lost.
+    Lost,
+}

@@ -1,0 +1,209 @@
+//! The contract's traits, on the engine. What must happen whether or not the caller waits runs in a task of its own.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use hibernaculum_core::{
+    Backend, Error, Execution, ExecutionId, ExecutionRequest, Feature, Features, InputReply, InputToken,
+    RecoveryPolicy, SandboxCheckpoints, SandboxExecution, SandboxFiles, SandboxId, SandboxInfo, SandboxSpec,
+    Sandboxes, SessionError, SessionId, SessionInfo, SessionSpec, TransactionPolicy, TransactionScope,
+};
+use tokio::sync::oneshot;
+
+use super::sandbox::Sandbox;
+use super::unclaimed::Unclaimed;
+use super::{Engine, Inner};
+use crate::failure;
+use crate::provider::Provider;
+use crate::session::Port;
+
+impl<P: Provider> Backend for Engine<P> {
+    fn features(&self) -> &Features {
+        &self.inner.features
+    }
+}
+
+#[async_trait]
+impl<P: Provider> Sandboxes for Engine<P> {
+    async fn create(&self, spec: SandboxSpec) -> Result<SandboxInfo, Error> {
+        self.inner.admit(&spec)?;
+        let inner = Arc::clone(&self.inner);
+        let (tell, told) = oneshot::channel();
+        self.inner.runtime.spawn(async move {
+            let made = Sandbox::start(&inner, spec).await.map(|sandbox| {
+                let info = sandbox.info(&[]);
+                inner.registry().sandboxes.insert(info.id, Arc::new(sandbox));
+                (Unclaimed::sandbox(&inner, info.id), info)
+            });
+            // Where nobody waits any more, dropping what was made ends it.
+            let _ = tell.send(made);
+        });
+        let (unclaimed, info) = told.await.map_err(|_| failure::ended("making a sandbox"))??;
+        unclaimed.claim();
+        Ok(info)
+    }
+
+    async fn get(&self, sandbox: &SandboxId) -> Result<SandboxInfo, Error> {
+        let found = self.inner.sandbox(*sandbox)?;
+        let sessions = self.inner.registry().sessions_of(*sandbox);
+        Ok(found.info(&sessions))
+    }
+
+    async fn list(&self) -> Result<Vec<SandboxInfo>, Error> {
+        let registry = self.inner.registry();
+        let infos = registry.sandboxes.iter().map(|(id, sandbox)| sandbox.info(&registry.sessions_of(*id)));
+        let mut infos: Vec<_> = infos.collect();
+        infos.sort_by_key(|info| info.id);
+        Ok(infos)
+    }
+
+    async fn destroy(&self, sandbox: &SandboxId) -> Result<(), Error> {
+        let (inner, sandbox) = (Arc::clone(&self.inner), *sandbox);
+        let ending = self.inner.runtime.spawn(async move { inner.destroy(sandbox).await });
+        ending.await.map_err(|_| failure::ended("ending a sandbox"))
+    }
+
+    fn abandon(&self, sandbox: &SandboxId) {
+        let (inner, sandbox) = (Arc::clone(&self.inner), *sandbox);
+        self.inner.runtime.spawn(async move { inner.destroy(sandbox).await });
+    }
+}
+
+impl<P: Provider> Inner<P> {
+    /// Holds a spec against what makes sense and against what this backend can do.
+    fn admit(&self, spec: &SandboxSpec) -> Result<(), Error> {
+        spec.validate()?;
+        let features = &self.features;
+        features.require_limits(&spec.limits)?;
+        if let Some(policy) = &spec.network {
+            features.require_network(policy)?;
+        }
+        if let Some(level) = spec.isolation {
+            features.require_isolation(level)?;
+        }
+        if !spec.preload.is_empty() {
+            features.require(Feature::Preload)?;
+        }
+        if matches!(spec.on_host_loss, hibernaculum_core::HostLoss::Linger(_)) {
+            features.require(Feature::Linger)?;
+        }
+        Ok(())
+    }
+
+    /// Ends a sandbox and its sessions. Those who destroy it at the same time wait for the same end.
+    pub(super) async fn destroy(&self, id: SandboxId) {
+        let Ok(sandbox) = self.sandbox(id) else { return };
+        let sessions = self.registry().sessions_of(id);
+        for port in &sessions {
+            port.abandon();
+        }
+        sandbox.end().await;
+        let mut registry = self.registry();
+        registry.sandboxes.remove(&id);
+        for port in sessions {
+            registry.sessions.remove(&port.id());
+            registry.note_closed(port.id());
+        }
+    }
+
+    pub(super) async fn close(&self, port: &Port) {
+        port.close().await;
+        self.forget_session(port.id());
+    }
+}
+
+#[async_trait]
+impl<P: Provider> SandboxExecution for Engine<P> {
+    async fn open_session(&self, sandbox: &SandboxId, spec: SessionSpec) -> Result<SessionInfo, Error> {
+        spec.validate()?;
+        match spec.recovery {
+            RecoveryPolicy::FreshOnCrash | RecoveryPolicy::None => {}
+            RecoveryPolicy::FromCheckpoint => self.inner.features.require(Feature::PortableCheckpoints)?,
+            _ => self.inner.features.require(Feature::Guard)?,
+        }
+        let home = self.inner.sandbox(*sandbox)?;
+        let (port, opened) = home.open(&self.inner, spec).await?;
+        let unclaimed = Unclaimed::session(&self.inner, &port);
+        let result = opened.await.unwrap_or_else(|_| {
+            let problem = "it was closed before it was ready".to_owned();
+            Err(SessionError::Start { problem, source: None }.into())
+        });
+        result?;
+        unclaimed.claim();
+        Ok(port.info())
+    }
+
+    async fn session(&self, session: &SessionId) -> Result<SessionInfo, Error> {
+        Ok(self.inner.port(*session)?.info())
+    }
+
+    async fn sessions(&self, sandbox: &SandboxId) -> Result<Vec<SessionInfo>, Error> {
+        self.inner.sandbox(*sandbox)?;
+        Ok(self.inner.registry().sessions_of(*sandbox).iter().map(|port| port.info()).collect())
+    }
+
+    async fn close_session(&self, session: &SessionId) -> Result<(), Error> {
+        let port = match self.inner.port(*session) {
+            Ok(port) => port,
+            Err(Error::Session(SessionError::Closed { .. })) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let inner = Arc::clone(&self.inner);
+        let closing = self.inner.runtime.spawn(async move { inner.close(&port).await });
+        closing.await.map_err(|_| failure::ended("closing a session"))
+    }
+
+    fn abandon_session(&self, session: &SessionId) {
+        if let Ok(port) = self.inner.port(*session) {
+            let inner = Arc::clone(&self.inner);
+            self.inner.runtime.spawn(async move { inner.close(&port).await });
+        }
+    }
+
+    async fn execute(&self, session: &SessionId, request: ExecutionRequest) -> Result<Execution, Error> {
+        match request.transaction {
+            TransactionPolicy::None => {}
+            policy if policy.scope() == Some(TransactionScope::Bindings) => {
+                self.inner.features.require(Feature::BindingTransactions)?;
+            }
+            _ => self.inner.features.require(Feature::MemoryTransactions)?,
+        }
+        if request.profile {
+            self.inner.features.require(Feature::Profile)?;
+        }
+        self.inner.port(*session)?.execute(request)
+    }
+
+    async fn attach(
+        &self,
+        session: &SessionId,
+        execution: &ExecutionId,
+        after_seq: u64,
+    ) -> Result<Execution, Error> {
+        self.inner.port(*session)?.attach(*execution, after_seq)
+    }
+
+    async fn interrupt(&self, session: &SessionId, execution: &ExecutionId) -> Result<bool, Error> {
+        self.inner.port(*session)?.interrupt(*execution)
+    }
+
+    async fn answer(&self, session: &SessionId, token: &InputToken, reply: InputReply) -> Result<(), Error> {
+        self.inner.port(*session)?.answer(token.clone(), reply).await
+    }
+
+    fn execution_backend(&self) -> &str {
+        &self.inner.features.backend
+    }
+}
+
+impl<P: Provider> SandboxCheckpoints for Engine<P> {
+    fn checkpoints_backend(&self) -> &str {
+        &self.inner.features.backend
+    }
+}
+
+impl<P: Provider> SandboxFiles for Engine<P> {
+    fn files_backend(&self) -> &str {
+        &self.inner.features.backend
+    }
+}

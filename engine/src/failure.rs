@@ -1,0 +1,61 @@
+//! What the wire and the tasks fail with, as errors of the contract.
+
+use std::time::Duration;
+
+use hibernaculum_core::{Error, SessionError, Source, TransportError};
+
+use crate::wire::{HandshakeError, RpcError, WireError};
+
+/// A failure of the wire, while something was being done ("connecting to the supervisor").
+pub(crate) fn wire(error: WireError, doing: &str) -> Error {
+    match error {
+        WireError::Stream(source) => broken(doing, source),
+        WireError::Torn { .. } => broken(doing, error),
+        WireError::Handshake(error) => handshake(error),
+        other => TransportError::Protocol { violation: other.to_string(), source: Some(other.into()) }.into(),
+    }
+}
+
+/// A connection that broke.
+pub(crate) fn broken(doing: &str, source: impl Into<Source>) -> Error {
+    TransportError::Broken { doing: doing.to_owned(), source: Some(source.into()) }.into()
+}
+
+/// A connection that ended.
+pub(crate) fn ended(doing: &str) -> Error {
+    TransportError::Broken { doing: doing.to_owned(), source: None }.into()
+}
+
+/// No answer in time.
+pub(crate) fn timeout(doing: &str, after: Duration) -> Error {
+    let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+    TransportError::Timeout { doing: doing.to_owned(), after_ms }.into()
+}
+
+/// A handshake that failed on this side.
+pub(crate) fn handshake(error: HandshakeError) -> Error {
+    match error {
+        HandshakeError::Version { .. } | HandshakeError::Digest { .. } => {
+            TransportError::Version { mismatch: error.to_string() }.into()
+        }
+        other => TransportError::Secret { problem: other.to_string() }.into(),
+    }
+}
+
+/// A handshake that the runner refused.
+pub(crate) fn refused(error: &RpcError) -> Error {
+    let told = error.explain();
+    match told.code.as_str() {
+        "transport.version" => TransportError::Version { mismatch: told.what }.into(),
+        "transport.secret" => TransportError::Secret { problem: told.what }.into(),
+        "session.start" => {
+            let problem = if told.why.is_empty() { told.what } else { told.why };
+            SessionError::Start { problem, source: None }.into()
+        }
+        _ => TransportError::Protocol {
+            violation: format!("it refused the connection: {}", told.what),
+            source: None,
+        }
+        .into(),
+    }
+}

@@ -1,0 +1,110 @@
+//! What a backend writes: how to start a place, and how to open one more byte stream into it. The engine does the rest.
+//!
+//! ```text
+//!  Engine ──start(spec, boot)──▶ Provider ──▶ Place        one sandbox: its supervisor runs and listens
+//!  Engine ──connect(role)──────▶ Place ──▶ Box<dyn ByteStream>   one new duplex stream to that supervisor
+//!  Engine ──stop / kill────────▶ Place                     idempotent; nothing is left afterwards
+//! ```
+//!
+//! A place that can share a unix socket connects to it. One that can only run commands with a stdio stream each (`ssh host`,
+//! `docker exec`) runs the runner's relay, which pumps that stream to the socket: see [`crate::boot`].
+
+use std::future::Future;
+
+use hibernaculum_core::{Error, Features, SandboxFiles, SandboxId, SandboxSpec, SessionId};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::boot::{Boot, Ready};
+
+/// A duplex byte stream to a sandbox's supervisor.
+pub trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> ByteStream for T {}
+
+/// What a new stream is for. A place that gives all streams alike may ignore it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Role {
+    /// The one control connection of the sandbox.
+    Control,
+    /// The connection of one session.
+    Session(SessionId),
+    /// A connection for files.
+    Files,
+}
+
+/// Starts places.
+pub trait Provider: Send + Sync + 'static {
+    /// What it starts.
+    type Place: Place;
+
+    /// What sandboxes of this provider can do. The engine adds nothing and refuses what is not listed.
+    fn features(&self) -> Features;
+
+    /// Starts a sandbox's runner and waits until its supervisor listens. The spec has been validated and held against the features.
+    ///
+    /// # Errors
+    ///
+    /// What kept the place from starting: [`hibernaculum_core::SandboxError`] for the most part.
+    ///
+    /// # Cancel safety
+    ///
+    /// What was started must end when the future is dropped.
+    fn start(
+        &self,
+        spec: &SandboxSpec,
+        boot: &Boot,
+    ) -> impl Future<Output = Result<Self::Place, Error>> + Send;
+
+    /// Finds places that an earlier host left running for this one to go on with.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from looking.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed when the future is dropped.
+    fn adopt(&self) -> impl Future<Output = Result<Vec<(SandboxId, Self::Place)>, Error>> + Send {
+        async { Ok(Vec::new()) }
+    }
+}
+
+/// One sandbox's place.
+pub trait Place: Send + Sync + 'static {
+    /// What its runner said of itself when it was ready.
+    fn ready(&self) -> &Ready;
+
+    /// Its working directory, as code in it sees it.
+    fn workdir(&self) -> &str;
+
+    /// Opens one more stream to the supervisor.
+    ///
+    /// # Errors
+    ///
+    /// [`hibernaculum_core::TransportError::Broken`] where the supervisor cannot be reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// A half-open stream must close when the future is dropped.
+    fn connect(&self, role: Role) -> impl Future<Output = Result<Box<dyn ByteStream>, Error>> + Send;
+
+    /// Ends the place in order and waits until nothing is left: processes, sockets, temporary files. Idempotent.
+    ///
+    /// # Cancel safety
+    ///
+    /// The place ends all the same when the future is dropped.
+    fn stop(&self) -> impl Future<Output = ()> + Send;
+
+    /// Ends the place at once, without asking it. Idempotent.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Place::stop`].
+    fn kill(&self) -> impl Future<Output = ()> + Send;
+
+    /// A better way to move files than through the runner, where the place has one.
+    fn files(&self) -> Option<&dyn SandboxFiles> {
+        None
+    }
+}

@@ -1,0 +1,71 @@
+//! Opens connections into a sandbox.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hibernaculum_core::{Error, SessionId};
+
+use crate::connection::{Connection, shake_hands};
+use crate::failure;
+use crate::provider::{Place, Role};
+use crate::wire::messages::SessionOptions;
+use crate::wire::{HostHello, Nonce, Secret};
+
+/// What a session's actor needs of its sandbox's place.
+#[async_trait]
+pub(crate) trait Dial: Send + Sync {
+    /// A connection to a new process of that session.
+    async fn session(&self, session: SessionId) -> Result<Connection, Error>;
+
+    /// Ends the sandbox, because it does not do what it must. Never blocks.
+    fn give_up(&self, why: &str);
+}
+
+/// Opens and shakes hands on connections of any place.
+#[derive(Debug)]
+pub(crate) struct Dialer<P> {
+    pub(crate) place: Arc<P>,
+    pub(crate) secret: Secret,
+    pub(crate) timeout: Duration,
+    pub(crate) runtime: tokio::runtime::Handle,
+}
+
+impl<P: Place> Dialer<P> {
+    /// The control connection.
+    pub(crate) async fn control(&self) -> Result<Connection, Error> {
+        let nonce = Nonce::random().map_err(failure::handshake)?;
+        let hello =
+            HostHello::control(hibernaculum_runner::PROTOCOL_VERSION, hibernaculum_runner::digest(), nonce);
+        self.open(Role::Control, hello).await
+    }
+
+    async fn open(&self, role: Role, hello: HostHello) -> Result<Connection, Error> {
+        const DOING: &str = "opening a connection to the sandbox";
+        let connecting = tokio::time::timeout(self.timeout, self.place.connect(role));
+        let stream = connecting.await.map_err(|_| failure::timeout(DOING, self.timeout))??;
+        shake_hands(stream, hello, &self.secret, self.timeout).await
+    }
+}
+
+#[async_trait]
+impl<P: Place> Dial for Dialer<P> {
+    async fn session(&self, session: SessionId) -> Result<Connection, Error> {
+        let nonce = Nonce::random().map_err(failure::handshake)?;
+        let hello = HostHello::session(
+            hibernaculum_runner::PROTOCOL_VERSION,
+            hibernaculum_runner::digest(),
+            nonce,
+            session.to_string(),
+            SessionOptions::default(),
+        )
+        .map_err(failure::handshake)?;
+        self.open(Role::Session(session), hello).await
+    }
+
+    fn give_up(&self, why: &str) {
+        tracing::error!(why, "the sandbox is given up");
+        let place = Arc::clone(&self.place);
+        self.runtime.spawn(async move { place.kill().await });
+    }
+}

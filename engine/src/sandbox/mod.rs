@@ -1,0 +1,7 @@
+//! One sandbox: its place, its control connection, and the way to open sessions in it.
+
+mod control;
+mod dial;
+
+pub(crate) use control::{Control, Order, Told, stream, timestamp};
+pub(crate) use dial::{Dial, Dialer};

@@ -1,0 +1,250 @@
+//! What the actor makes of messages: those of the session, and those that control passes on.
+
+use hibernaculum_core::{EventKind, InputReply, InputToken, OutputStream};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{Actor, DRAIN_WAIT, ENDED_WAIT, Item};
+use crate::sandbox::{Order, Told, stream, timestamp};
+use crate::session::link::Link;
+use crate::session::machine::{Input, Stop};
+use crate::session::merge::{Merged, Text};
+use crate::wire::messages::{Event, InputAnswer, SessionAsk, SessionNotice};
+use crate::wire::text::CarriesText;
+use crate::wire::{Incoming, RpcError, WireError, rpc};
+
+impl Actor {
+    /// A message of the session.
+    pub(super) fn hear(&mut self, message: &[u8]) {
+        if let Err(error) = self.take_in(message) {
+            self.violated(&error);
+        }
+    }
+
+    fn take_in(&mut self, message: &[u8]) -> Result<(), WireError> {
+        match rpc::parse(message)? {
+            Incoming::Response { id, outcome } => {
+                let number = self.running.as_ref().map(|running| running.number);
+                // An answer that nobody waits for is a lie that does no harm.
+                if number.is_none_or(|number| id != number.into()) {
+                    return Ok(());
+                }
+                let (raw, item) = match outcome {
+                    Ok(result) => {
+                        let mut executed: Box<crate::wire::messages::Executed> =
+                            rpc::contents("execute", result)?;
+                        self.resolve(&mut *executed)?;
+                        (executed.raw, Item::Answer(Ok(executed)))
+                    }
+                    Err(error) => ([0; 2], Item::Answer(Err(error))),
+                };
+                self.merge.other(raw, item);
+            }
+            Incoming::Notification { method, params } => {
+                let mut notice = SessionNotice::parse(&method, params)?;
+                self.resolve(&mut notice)?;
+                if let SessionNotice::Event(event) = notice {
+                    self.happened(event)?;
+                }
+            }
+            Incoming::Request { id, method, params } => match SessionAsk::parse(&method, params)? {
+                SessionAsk::Input(mut input) => {
+                    self.resolve(&mut input)?;
+                    let token = InputToken::new(&format!("inp_{}_{}_{id}", self.process, input.execution));
+                    let (prompt, password, at) = (input.prompt.into_string()?, input.password, input.at);
+                    let raw = input.raw;
+                    self.merge.other(raw, Item::Question { id, token, prompt, password, at, raw });
+                }
+                SessionAsk::Unknown { method, .. } => {
+                    let refusal = rpc::failure(Some(&id), &RpcError::unknown_method(&method))?;
+                    self.send(refusal)?;
+                }
+            },
+            Incoming::Complaint { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn resolve(&mut self, message: &mut impl CarriesText) -> Result<(), WireError> {
+        match &mut self.link {
+            Link::Up(halves) => halves.0.transfers.resolve(message),
+            _ => Ok(()),
+        }
+    }
+
+    fn happened(&mut self, event: Event) -> Result<(), WireError> {
+        match event {
+            Event::Output(printed) => {
+                let (execution, pos, raw) = (printed.execution, printed.pos, printed.raw);
+                let (stream, at, content) =
+                    (stream(printed.stream), timestamp(printed.at), printed.text.into_string()?);
+                self.merge.text(Text { execution, stream, pos, raw, at, content });
+            }
+            Event::Display(display) => self.merge.other(display.raw, Item::Display(display)),
+            Event::Unknown(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Something that control passes on; `None`: the sandbox is gone.
+    pub(super) fn on_told(&mut self, told: Option<Told>) {
+        // A supervisor that keeps to the credit can never come near.
+        const FLOOD: usize = 32 << 20;
+        match told {
+            Some(Told::Raw(raw)) => self.merge.raw(raw),
+            Some(Told::Text(text)) => {
+                // The supervisor holds at most one buffer of it, so that taking it is as good as having delivered it.
+                self.credit += text.content.len() as u64;
+                self.merge.forwarded(text);
+            }
+            Some(Told::Died(died)) => {
+                self.death = Some(died);
+                self.parting = Some(Instant::now() + DRAIN_WAIT);
+                if self.link.is_over() {
+                    self.merge.close();
+                }
+            }
+            None => self.apply(Input::SandboxGone),
+        }
+        if self.merge.waiting() > FLOOD {
+            self.parts.dial.give_up("its supervisor sent more than it was given credit for");
+        }
+    }
+
+    /// The connection ended. The process is dead or as good as that: control will tell.
+    pub(super) fn parted(&mut self) {
+        self.link = Link::Over;
+        if self.death.is_some() {
+            self.merge.close();
+        } else {
+            self.parting = Some(Instant::now() + ENDED_WAIT);
+        }
+    }
+
+    /// The session broke the protocol: it is killed, and its death is told as any other.
+    pub(super) fn violated(&mut self, error: &WireError) {
+        tracing::warn!(session = %self.parts.port.id(), %error, "the session broke the protocol");
+        self.link = Link::Over;
+        self.apply(Input::Stop(Stop::Protocol));
+        self.parted();
+    }
+
+    /// Everything that may be told now goes to the ring of the running execution, or to the background.
+    pub(super) fn deliver(&mut self) {
+        while self.has_room() {
+            match self.merge.next() {
+                Some(Merged::Text(text)) => {
+                    self.tell_background(text.execution, text.raw);
+                    self.output(text.execution, text.stream, text.content, text.at, [0; 2]);
+                }
+                Some(Merged::Raw(raw)) => {
+                    // Raw output comes in the order in which it was drained.
+                    self.tell_background(raw.execution, [u64::MAX; 2]);
+                    let end = raw.pos.saturating_add(raw.data.len() as u64);
+                    let end = match raw.stream {
+                        OutputStream::Stdout => [end, 0],
+                        OutputStream::Stderr => [0, end],
+                    };
+                    self.credit += raw.data.len() as u64;
+                    let decoder = match raw.stream {
+                        OutputStream::Stdout => &mut self.decoders[0],
+                        OutputStream::Stderr => &mut self.decoders[1],
+                    };
+                    let text = decoder.push(&raw.data);
+                    self.output(raw.execution, raw.stream, text, raw.at, end);
+                }
+                Some(Merged::Other(item)) => self.item(item),
+                None => break,
+            }
+        }
+        self.give_credit();
+    }
+
+    /// Gives back what was taken, in large pieces: small outputs cost no order.
+    fn give_credit(&mut self) {
+        const PIECE: u64 = 256 << 10;
+        if self.credit >= PIECE {
+            let bytes = std::mem::take(&mut self.credit);
+            self.orders.push_back(Order::Credit { session: self.parts.port.id(), bytes });
+        }
+    }
+
+    fn output(&mut self, execution: u64, stream: OutputStream, text: String, at: Timestamp, end: [u64; 2]) {
+        match &mut self.running {
+            Some(running) if running.number == execution => {
+                if !text.is_empty() {
+                    running.wrote = true;
+                    running.job.ring.push(EventKind::Output { stream, text }, at);
+                }
+            }
+            _ => self.background.push(stream, text, at, end),
+        }
+    }
+
+    /// Something of an execution follows, for which so much raw output was waited for. What was written before it *began* may have come only
+    /// now, on the other connection: its place is before what follows. What was written after it ended has a later position, and waits.
+    fn tell_background(&mut self, execution: u64, raw: [u64; 2]) {
+        if let Some(running) =
+            self.running.as_ref().filter(|running| running.number == execution && !running.wrote)
+        {
+            for (kind, at) in self.background.take_before(raw) {
+                running.job.ring.push(kind, at);
+            }
+        }
+    }
+
+    fn item(&mut self, item: Item) {
+        let Some(number) = self.running.as_ref().map(|running| running.number) else { return };
+        match &item {
+            Item::Display(display) => self.tell_background(display.execution, display.raw),
+            Item::Question { raw, .. } => self.tell_background(number, *raw),
+            Item::Answer(Ok(executed)) => self.tell_background(number, executed.raw),
+            Item::Answer(Err(_)) => {}
+        }
+        let Some(running) = &mut self.running else { return };
+        match item {
+            Item::Display(display) if display.execution == running.number => {
+                let at = timestamp(display.at);
+                running.wrote = true;
+                if let Ok(display) = shown(display) {
+                    running.job.ring.push(EventKind::Display(display), at);
+                }
+            }
+            Item::Display(_) => {}
+            Item::Question { id, token, prompt, password, at, .. } => {
+                running.wrote = true;
+                running.questions.insert(token.clone(), id);
+                running.job.ring.push(EventKind::InputRequest { token, prompt, password }, timestamp(at));
+            }
+            Item::Answer(answer) => self.answered(answer),
+        }
+    }
+
+    /// Answers a question of the running execution; whether it was asked, and not answered yet.
+    pub(super) fn answer(&mut self, token: &InputToken, reply: InputReply) -> bool {
+        let Some(id) = self.running.as_mut().and_then(|running| running.questions.remove(token)) else {
+            return false;
+        };
+        let mut answer = match reply {
+            InputReply::Line(line) => InputAnswer::Text(line.into()),
+            _ => InputAnswer::Eof,
+        };
+        let sent = match &mut self.link {
+            Link::Up(halves) => {
+                halves.1.push_texts(&mut answer).and_then(|()| halves.1.push(rpc::response(&id, &answer)?))
+            }
+            _ => return false,
+        };
+        sent.is_ok()
+    }
+}
+
+fn shown(display: crate::wire::messages::Display) -> Result<hibernaculum_core::Display, WireError> {
+    let data = display.data.into_iter().map(|(kind, text)| Ok((kind, text.into_string()?)));
+    Ok(hibernaculum_core::Display {
+        data: data.collect::<Result<_, WireError>>()?,
+        metadata: display.metadata,
+        display_id: display.display_id,
+        update: display.update,
+    })
+}

@@ -1,0 +1,319 @@
+//! The task of one session.
+//!
+//! It waits for whatever comes next — an execution, a question, a message of the session, something told by control, a deadline — and never
+//! for anything in particular: nothing that it does can block, so that an interrupt always gets through.
+//!
+//! ```text
+//!   loop { pump: merge ─▶ ring, begin the next, finish what ended   (no await)
+//!          wait: one of the above }
+//! ```
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `hear` | takes messages in, and delivers what they bring |
+//! | `begin` | sets things going: processes, executions, the steps of the ladder |
+//! | `end` | tells how executions ended |
+//! | `clock` | what time brings |
+
+mod begin;
+mod clock;
+mod end;
+mod hear;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hibernaculum_core::{CrashCause, Error, InputReply, InputToken, SandboxId, SessionSpec, SessionState};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use super::alarm::Alarm;
+use super::background::Background;
+use super::decode::Decoder;
+use super::job::{Job, Running};
+use super::link::{Link, LinkEvent};
+use super::machine::{Input, State, step};
+use super::merge::Merge;
+use super::port::Port;
+use crate::connection::Connection;
+use crate::sandbox::{Dial, Order, Told};
+use crate::wire::messages::{Died, Display, Executed};
+use crate::wire::{Id, RpcError};
+
+/// An execution that lasts longer has its output forwarded.
+const WATCH_AFTER: Duration = Duration::from_millis(10);
+/// How long a killed process may take to be told dead.
+const KILL_WAIT: Duration = Duration::from_secs(10);
+/// How long a connection may go on after its process was told dead.
+const DRAIN_WAIT: Duration = Duration::from_secs(2);
+/// How long a process may live on after its connection ended.
+const ENDED_WAIT: Duration = Duration::from_millis(300);
+
+/// What callers ask of the actor, besides executions.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// Answer a question; whether anybody waited for it.
+    Answer { token: InputToken, reply: InputReply, done: oneshot::Sender<bool> },
+    /// Close the session; answered when nothing is left of it.
+    Close { done: oneshot::Sender<()> },
+}
+
+/// What the session connection carries besides text.
+#[derive(Debug)]
+enum Item {
+    Display(Display),
+    Question { id: Id, token: InputToken, prompt: String, password: bool, at: u64, raw: [u64; 2] },
+    Answer(Result<Box<Executed>, RpcError>),
+}
+
+/// What an actor is made of.
+pub(crate) struct Parts {
+    pub(crate) sandbox: SandboxId,
+    pub(crate) spec: SessionSpec,
+    pub(crate) port: Arc<Port>,
+    pub(crate) jobs: mpsc::Receiver<Job>,
+    pub(crate) asks: mpsc::Receiver<Ask>,
+    pub(crate) inbox: mpsc::Receiver<Told>,
+    pub(crate) orders: mpsc::Sender<Order>,
+    pub(crate) dial: Arc<dyn Dial>,
+    /// Why the sandbox is gone, once it is.
+    pub(crate) lost: watch::Receiver<Option<String>>,
+    /// Told when the session takes code, or why it never will.
+    pub(crate) opened: oneshot::Sender<Result<(), Error>>,
+}
+
+/// The task's state.
+pub(crate) struct Actor {
+    parts: Parts,
+    /// Taken when it was used.
+    opened: Option<oneshot::Sender<Result<(), Error>>>,
+    state: State,
+    link: Link,
+    merge: Merge<Item>,
+    decoders: [Decoder; 2],
+    queue: VecDeque<Job>,
+    running: Option<Running>,
+    /// The number of the newest execution in this process.
+    number: u64,
+    /// Counts the processes, so that no question of an old one can be answered in a new one.
+    process: u64,
+    background: Background,
+    death: Option<Died>,
+    /// What ended the process last, for those who come too late.
+    cause: Option<CrashCause>,
+    /// What the next execution's outcome has to warn of.
+    loss: Option<String>,
+    orders: VecDeque<Order>,
+    credit: u64,
+    closers: Vec<oneshot::Sender<()>>,
+    alarm: Alarm,
+    /// When the grace, or the wait for a killed process, is over.
+    ladder: Option<Instant>,
+    /// When a connection or a process that outlived the other is given up.
+    parting: Option<Instant>,
+}
+
+impl Actor {
+    pub(crate) fn new(mut parts: Parts) -> Self {
+        let (unused, _) = oneshot::channel();
+        let opened = Some(std::mem::replace(&mut parts.opened, unused));
+        let mut actor = Self {
+            parts,
+            opened,
+            state: State::Starting,
+            link: Link::Over,
+            merge: Merge::default(),
+            decoders: [Decoder::default(), Decoder::default()],
+            queue: VecDeque::new(),
+            running: None,
+            number: 0,
+            process: 0,
+            background: Background::default(),
+            death: None,
+            cause: None,
+            loss: None,
+            orders: VecDeque::new(),
+            credit: 0,
+            closers: Vec::new(),
+            alarm: Alarm::default(),
+            ladder: None,
+            parting: None,
+        };
+        actor.connect();
+        actor
+    }
+
+    /// Runs until the session is closed or its sandbox is gone.
+    pub(crate) async fn run(mut self) {
+        let (port, orders) = (Arc::clone(&self.parts.port), self.parts.orders.clone());
+        while !matches!(self.state, State::Closed | State::Broken) {
+            self.pump();
+            self.alarm.set(self.due());
+            let may_read = self.may_read();
+            // The session's own messages come last: a flood of them must not keep anything else from being heard.
+            tokio::select! {
+                biased;
+                () = self.alarm.ring() => self.on_alarm(Instant::now()),
+                Some(job) = self.parts.jobs.recv() => self.queue.push_back(job),
+                ask = self.parts.asks.recv() => match ask {
+                    Some(ask) => self.on_ask(ask),
+                    None => self.apply(Input::Close),
+                },
+                permit = orders.reserve(), if !self.orders.is_empty() => {
+                    if let (Ok(permit), Some(order)) = (permit, self.orders.pop_front()) {
+                        permit.send(order);
+                    } else {
+                        // Control is gone; the inbox tells of it.
+                        self.orders.clear();
+                    }
+                }
+                told = self.parts.inbox.recv() => self.on_told(told),
+                () = port.attention().notified() => {}
+                event = self.link.next(may_read) => self.on_link(event),
+            }
+        }
+        self.leave().await;
+    }
+
+    /// Everything that can be done now.
+    fn pump(&mut self) {
+        loop {
+            self.deliver();
+            self.drop_unwanted();
+            if self.is_parted() && self.merge.is_empty() {
+                self.bury();
+            } else if !(self.state == State::Idle
+                && self.link.is_up()
+                && self.death.is_none()
+                && self.begin())
+            {
+                return;
+            }
+        }
+    }
+
+    /// Whether the process is dead and its connection read to the end.
+    fn is_parted(&self) -> bool {
+        self.death.is_some() && self.link.is_over()
+    }
+
+    /// Whether the host has room for what the session says.
+    fn may_read(&self) -> bool {
+        // More than the credit, so that text on which raw output waits can always be read.
+        const WAITING: usize = 3 << 20;
+        self.merge.waiting() < WAITING && self.has_room()
+    }
+
+    fn has_room(&self) -> bool {
+        self.running.as_ref().is_none_or(|running| running.job.ring.has_room())
+    }
+
+    /// The next moment at which time matters.
+    fn due(&self) -> Option<Instant> {
+        let running = self.running.as_ref();
+        let deadline =
+            running.filter(|_| self.state == State::Running).and_then(|running| running.job.deadline);
+        let watch = running.filter(|running| !running.watched).map(|running| running.sent + WATCH_AFTER);
+        let queued = self.queue.iter().filter_map(|job| job.deadline).min();
+        [deadline, watch, queued, self.ladder, self.parting].into_iter().flatten().min()
+    }
+
+    /// Takes a step of the state machine, and does what it says.
+    fn apply(&mut self, input: Input) {
+        let (state, effects) = step(self.state, input);
+        if state != self.state {
+            tracing::trace!(session = %self.parts.port.id(), from = ?self.state, to = ?state, ?input, "step");
+            self.state = state;
+            self.parts.port.note(|info| info.state = told_state(state));
+        }
+        for effect in effects.into_iter().flatten() {
+            self.perform(effect);
+        }
+    }
+
+    /// The actor's end: everything of the session is closed, and those who wait for that are told.
+    async fn leave(mut self) {
+        if self.state == State::Closed {
+            self.link = Link::Over;
+            let (done, closed) = oneshot::channel();
+            let order = Order::Close { session: self.parts.port.id(), done };
+            if self.parts.orders.send(order).await.is_ok()
+                && tokio::time::timeout(KILL_WAIT, closed).await.is_err()
+            {
+                self.parts.dial.give_up("a session could not be closed");
+            }
+        }
+        self.parts.asks.close();
+        while let Some(ask) = self.parts.asks.recv().await {
+            match ask {
+                Ask::Answer { done, .. } => drop(done.send(false)),
+                Ask::Close { done } => self.closers.push(done),
+            }
+        }
+        for closer in self.closers {
+            // Who does not wait any more need not be told.
+            let _ = closer.send(());
+        }
+    }
+
+    fn on_ask(&mut self, ask: Ask) {
+        match ask {
+            Ask::Answer { token, reply, done } => {
+                let taken = self.answer(&token, reply);
+                // Who does not wait any more need not be told.
+                let _ = done.send(taken);
+            }
+            Ask::Close { done } => {
+                self.closers.push(done);
+                self.apply(Input::Close);
+            }
+        }
+    }
+
+    fn on_link(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Message(message) => self.hear(&message),
+            LinkEvent::Connected(connection) => {
+                let Connection { inbound, outbound, welcome } = *connection;
+                self.link = Link::Up(Box::new((inbound, outbound)));
+                self.parts.port.note(|info| info.python = welcome.python);
+                self.apply(Input::Connected);
+                self.tell_opened(Ok(()));
+            }
+            LinkEvent::Refused(error) => self.refused(error),
+            LinkEvent::Over(None) => self.parted(),
+            LinkEvent::Over(Some(error)) if error.is_torn() => self.parted(),
+            LinkEvent::Over(Some(error)) => self.violated(&error),
+        }
+    }
+
+    /// Tells whoever opened the session. Who does not wait any more gave the session up.
+    fn tell_opened(&mut self, result: Result<(), Error>) {
+        if let Some(opened) = self.opened.take()
+            && opened.send(result).is_err()
+        {
+            self.apply(Input::Close);
+        }
+    }
+}
+
+impl std::fmt::Debug for Actor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Actor")
+            .field("session", &self.parts.port.id())
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The machine's state, as the contract tells it.
+fn told_state(state: State) -> SessionState {
+    match state {
+        State::Starting => SessionState::Starting,
+        State::Idle => SessionState::Idle,
+        State::Running | State::Stopping(_) | State::Killing(_) => SessionState::Running,
+        State::Crashed => SessionState::Crashed,
+        State::Closed | State::Broken => SessionState::Closed,
+    }
+}

@@ -1,0 +1,63 @@
+//! An execution on its way through the actor.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hibernaculum_core::{ExecutionRequest, InputToken};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::ring::Ring;
+use crate::wire::Id;
+
+/// The time, to the millisecond, as the runner tells it too: so that events of both are in order.
+pub(super) fn wall_clock() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+/// An execution that was admitted.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(super) request: ExecutionRequest,
+    pub(super) ring: Arc<Ring>,
+    pub(super) admitted: Instant,
+    pub(super) deadline: Option<Instant>,
+    /// What its outcome has to warn of, known before it began.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Job {
+    pub(super) fn new(request: ExecutionRequest, ring: Arc<Ring>) -> Self {
+        let admitted = Instant::now();
+        // A timeout beyond what the clock can hold is as good as none.
+        let deadline = request.timeout.limit().and_then(|limit| admitted.checked_add(limit));
+        Self { request, ring, admitted, deadline, warnings: Vec::new() }
+    }
+
+    /// Whether nobody wants it any more.
+    pub(super) fn is_unwanted(&self) -> bool {
+        self.ring.is_cancelled()
+    }
+
+    pub(super) fn is_late(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+}
+
+/// The execution that runs.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) job: Job,
+    /// Its number in the session's process.
+    pub(super) number: u64,
+    pub(super) queued: Duration,
+    pub(super) sent: Instant,
+    /// Questions that were not answered yet.
+    pub(super) questions: HashMap<InputToken, Id>,
+    /// Whether the supervisor was asked to forward what it prints.
+    pub(super) watched: bool,
+    /// Whether it has written, displayed or asked anything.
+    pub(super) wrote: bool,
+}

@@ -1,0 +1,91 @@
+//! The connection to a session's process, in whichever state it is.
+
+use std::fmt;
+use std::future::{Future, pending};
+use std::pin::Pin;
+
+use bytes::Bytes;
+use hibernaculum_core::Error;
+
+use crate::connection::{Connection, Inbound, Outbound};
+use crate::wire::WireError;
+
+type Connecting = Pin<Box<dyn Future<Output = Result<Connection, Error>> + Send>>;
+
+/// A connection that is being made, is there, or is over.
+pub(super) enum Link {
+    Connecting(Connecting),
+    Up(Box<(Inbound, Outbound)>),
+    Over,
+}
+
+/// What happened on a link.
+#[derive(Debug)]
+pub(super) enum LinkEvent {
+    /// A connection is there: make it an [`Link::Up`].
+    Connected(Box<Connection>),
+    /// No connection could be made.
+    Refused(Error),
+    /// A message came.
+    Message(Bytes),
+    /// The connection is over; an error unless it ended between two frames.
+    Over(Option<WireError>),
+}
+
+impl Link {
+    pub(super) fn is_up(&self) -> bool {
+        matches!(self, Self::Up(_))
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self, Self::Over)
+    }
+
+    /// What happens next; what waits to be sent is sent meanwhile. Messages are left where they are while `may_read` is false.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub(super) async fn next(&mut self, may_read: bool) -> LinkEvent {
+        let event = match self {
+            Self::Connecting(connecting) => match connecting.await {
+                Ok(connection) => LinkEvent::Connected(Box::new(connection)),
+                Err(error) => LinkEvent::Refused(error),
+            },
+            Self::Up(halves) => Self::exchange(&mut halves.0, &mut halves.1, may_read).await,
+            Self::Over => pending().await,
+        };
+        if !matches!(event, LinkEvent::Message(_)) {
+            *self = Self::Over;
+        }
+        event
+    }
+
+    async fn exchange(inbound: &mut Inbound, outbound: &mut Outbound, may_read: bool) -> LinkEvent {
+        loop {
+            tokio::select! {
+                biased;
+                sent = outbound.flush(), if !outbound.is_empty() => if sent.is_err() {
+                    // The other side is gone; what it said before is still to be read.
+                    outbound.discard();
+                },
+                message = inbound.message(), if may_read => return match message {
+                    Ok(Some(message)) => LinkEvent::Message(message),
+                    Ok(None) => LinkEvent::Over(None),
+                    Err(error) => LinkEvent::Over(Some(error)),
+                },
+                () = pending() => {}
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connecting(_) => "Connecting",
+            Self::Up(_) => "Up",
+            Self::Over => "Over",
+        })
+    }
+}

@@ -1,0 +1,35 @@
+//! One session: a port that anybody may call, and an actor that owns everything else.
+//!
+//! ```text
+//!   callers ─▶ Port ──Job──▶ ┌───────┐ ──frames──▶ session process
+//!     ▲        (admission)   │ Actor │ ◀──frames──
+//!     │                      │       │ ──Order──▶  control   (interrupt, kill, close, watch, credit)
+//!     └──── Ring ◀──events── └───────┘ ◀──Told──── control   (raw output, forwarded text, deaths)
+//! ```
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`port`] | admission: who may put an execution into the queue, and what is known of the session |
+//! | [`actor`] | the task: waits for whatever comes next, and never for anything in particular |
+//! | [`machine`] | the life of a session as a pure state machine |
+//! | [`merge`] | the two roads of output in one order, pure |
+//! | [`decode`] | bytes to text, piece by piece, pure |
+//! | [`ring`] | the events of one execution between the actor and its reader |
+//! | [`background`] | what is written while no execution runs |
+//! | [`outcome`] | what the wire says of an end, as the contract says it |
+
+mod actor;
+mod alarm;
+mod background;
+mod decode;
+mod job;
+mod link;
+mod machine;
+mod merge;
+mod outcome;
+mod port;
+mod ring;
+
+pub(crate) use actor::{Actor, Parts};
+pub(crate) use merge::{Raw, Text};
+pub(crate) use port::Port;

@@ -1,0 +1,305 @@
+//! The events of one execution, between the actor that makes them and the stream that takes them.
+//!
+//! ```text
+//!   actor ──push──▶ │ taken (kept for `attach`) │ waiting for the reader │ ──poll──▶ Execution
+//!                   └── oldest ── at most CAPACITY bytes ── newest ──────┘
+//! ```
+//!
+//! While a reader is attached, nothing that it has not taken is ever overwritten: the ring tells the actor that it has no room, and the actor
+//! stops reading from the session, which slows the code down. Once nobody reads (detached), or once the execution is being stopped, the oldest
+//! events are overwritten, and a reader is told of the gap.
+//!
+//! The lock is the engine's only one on the way of an event. It is held for a few instructions, never across an await.
+
+mod reader;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use hibernaculum_core::{Error, Event, EventKind, ExecutionId, OutputLimits};
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+pub(crate) use self::reader::Reader;
+use super::job::wall_clock;
+
+/// How many bytes of events a ring keeps.
+pub(crate) const CAPACITY: usize = 1 << 20;
+
+/// One execution's ring, shared by the actor, the registry of known executions and at most one reader.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    execution: ExecutionId,
+    /// What the request said of collecting, for those who attach later.
+    limits: OutputLimits,
+    state: Mutex<State>,
+    /// Tells the actor that a reader took something, or left.
+    readers: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    events: VecDeque<(Event, usize)>,
+    bytes: usize,
+    /// The seq of the newest event; 0: none yet.
+    newest: u64,
+    /// The seq of the newest event that a reader took.
+    taken: u64,
+    /// Bytes that are waiting for the reader.
+    waiting: usize,
+    mode: Mode,
+    cancelled: bool,
+    ended: bool,
+    error: Option<Error>,
+    /// Counts the readers: the newest is the only one.
+    reader: u64,
+    waker: Option<Waker>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Mode {
+    /// Somebody reads: nothing that waits is overwritten.
+    #[default]
+    Attached,
+    /// Nobody reads, and that is wanted.
+    Detached,
+    /// The reader was dropped: the execution is to be interrupted.
+    Abandoned,
+}
+
+impl Ring {
+    pub(crate) fn new(execution: ExecutionId, limits: OutputLimits, readers: Arc<Notify>) -> Arc<Self> {
+        Arc::new(Self { execution, limits, state: Mutex::default(), readers })
+    }
+
+    pub(crate) fn limits(&self) -> OutputLimits {
+        self.limits
+    }
+
+    pub(crate) fn execution(&self) -> ExecutionId {
+        self.execution
+    }
+
+    /// Nothing that is done under the lock can panic half-way, so that a poisoned state is as good as any.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds an event. The last one ends the ring; what comes after it is dropped.
+    pub(crate) fn push(&self, kind: EventKind, at: Timestamp) {
+        let mut state = self.state();
+        if state.ended {
+            return;
+        }
+        state.newest += 1;
+        let event = Event::new(state.newest, self.execution, at, kind);
+        let size = size_of_event(&event);
+        state.ended = event.is_last();
+        state.events.push_back((event, size));
+        state.bytes += size;
+        state.waiting += size;
+        state.evict();
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Ends the ring with an error, which the reader gets as an event and as a value.
+    pub(crate) fn fail(&self, error: Error) {
+        let event = EventKind::Failed { error: error.explain() };
+        self.state().error = Some(error);
+        self.push(event, wall_clock());
+    }
+
+    /// Whether the actor may go on pushing.
+    pub(crate) fn has_room(&self) -> bool {
+        let state = self.state();
+        state.mode != Mode::Attached || state.waiting < CAPACITY
+    }
+
+    /// From now on the oldest is overwritten, whoever reads: the execution is being stopped, and a slow reader must not hold that up.
+    pub(crate) fn stop_waiting_for_readers(&self) {
+        let mut state = self.state();
+        if state.mode == Mode::Attached {
+            state.mode = Mode::Detached;
+        }
+    }
+
+    /// Wants the execution stopped; whether it had not ended.
+    pub(crate) fn cancel(&self) -> bool {
+        let mut state = self.state();
+        state.cancelled |= !state.ended;
+        !state.ended
+    }
+
+    /// Whether somebody wants the execution stopped: by asking for it, or by dropping its stream.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        let state = self.state();
+        state.cancelled || state.mode == Mode::Abandoned
+    }
+
+    /// Whether the last event was pushed.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.state().ended
+    }
+
+    /// A reader for what comes after `after_seq`. The reader before it, if any, gets no more.
+    pub(crate) fn attach(self: &Arc<Self>, after_seq: u64) -> Reader {
+        let mut state = self.state();
+        state.reader += 1;
+        if !state.ended {
+            state.mode = Mode::Attached;
+        }
+        state.taken = after_seq.min(state.newest);
+        state.waiting =
+            state.events.iter().filter(|(event, _)| event.seq > after_seq).map(|(_, size)| size).sum();
+        let reader = Reader::new(self, state.reader);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        reader
+    }
+}
+
+impl State {
+    /// Drops the oldest events while there is too much, but for those that an attached reader waits for.
+    fn evict(&mut self) {
+        while self.bytes > CAPACITY {
+            let Some((event, size)) = self.events.front() else { return };
+            let waits = event.seq > self.taken;
+            if event.is_last() || (waits && self.mode == Mode::Attached) {
+                return;
+            }
+            self.bytes -= size;
+            if waits {
+                self.waiting -= size;
+            }
+            self.events.pop_front();
+        }
+    }
+
+    /// The next event for the reader, if there is one.
+    fn take(&mut self) -> Option<Event> {
+        let oldest = self.events.front().map_or(self.newest + 1, |(event, _)| event.seq);
+        let next = self.taken + 1;
+        if next < oldest {
+            self.taken = oldest - 1;
+            let at = self.events.front().map_or_else(wall_clock, |(event, _)| event.at);
+            let execution = self.events.front()?.0.execution;
+            let gap = EventKind::Gap { from: Some(next), to: Some(self.taken) };
+            return Some(Event::new(self.taken, execution, at, gap));
+        }
+        let index = usize::try_from(next - oldest).ok()?;
+        let (event, size) = self.events.get(index)?;
+        let (seq, size) = (event.seq, *size);
+        let large = size > CAPACITY && index == 0;
+        self.taken = seq;
+        self.waiting -= size;
+        if large {
+            // It would be dropped at once: hand it over instead of a copy.
+            self.bytes -= size;
+            return self.events.pop_front().map(|(event, _)| event);
+        }
+        let event = event.clone();
+        self.evict();
+        Some(event)
+    }
+}
+
+/// About how much memory an event takes.
+fn size_of_event(event: &Event) -> usize {
+    let content = match &event.kind {
+        EventKind::Output { text, .. } | EventKind::Background { text, .. } => text.len(),
+        EventKind::Display(display) => display.data.iter().map(|(kind, data)| kind.len() + data.len()).sum(),
+        EventKind::InputRequest { prompt, .. } => prompt.len(),
+        EventKind::Finished(outcome) => {
+            let value = outcome.value.as_ref().map_or(0, |value| value.repr.len().saturating_mul(2));
+            let error = outcome.error.as_ref().map_or(0, |error| error.traceback.len() + error.message.len());
+            value + error
+        }
+        _ => 0,
+    };
+    size_of::<Event>() + content
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use hibernaculum_core::{ExecutionError, ExecutionSource, OutputStream};
+
+    use super::*;
+
+    fn ring() -> Arc<Ring> {
+        Ring::new(ExecutionId::new(), OutputLimits::default(), Arc::new(Notify::new()))
+    }
+
+    fn output(text: &str) -> EventKind {
+        EventKind::Output { stream: OutputStream::Stdout, text: text.to_owned() }
+    }
+
+    fn push(ring: &Ring, kind: EventKind) {
+        ring.push(kind, Timestamp::UNIX_EPOCH);
+    }
+
+    async fn next(reader: &mut Reader) -> Option<Event> {
+        poll_fn(|cx| reader.poll_event(cx)).await
+    }
+
+    #[tokio::test]
+    async fn events_come_in_order_and_end_with_the_last() {
+        let ring = ring();
+        let mut reader = ring.attach(0);
+        push(&ring, EventKind::Started);
+        push(&ring, output("a"));
+        ring.fail(ExecutionError::Unknown { execution: ring.execution() }.into());
+        let seqs = [next(&mut reader).await, next(&mut reader).await, next(&mut reader).await];
+        assert_eq!(seqs.map(|event| event.map(|event| event.seq)), [Some(1), Some(2), Some(3)]);
+        assert_eq!(next(&mut reader).await, None);
+        assert_eq!(reader.take_error().map(|error| error.code()), Some("execution.unknown"));
+    }
+
+    #[tokio::test]
+    async fn an_attached_reader_stops_the_writer_and_a_detached_one_is_told_of_the_gap() {
+        let ring = ring();
+        let mut reader = ring.attach(0);
+        let piece = "x".repeat(CAPACITY / 2);
+        push(&ring, output(&piece));
+        assert!(ring.has_room());
+        push(&ring, output(&piece));
+        assert!(!ring.has_room(), "what waits fills the ring");
+        reader.detach();
+        assert!(ring.has_room());
+        for _ in 0..4 {
+            push(&ring, output(&piece));
+        }
+        let mut again = ring.attach(0);
+        let gap = next(&mut again).await.unwrap();
+        let EventKind::Gap { from: Some(1), to: Some(to) } = gap.kind else { panic!("{gap:?}") };
+        assert_eq!(next(&mut again).await.unwrap().seq, to + 1);
+    }
+
+    #[tokio::test]
+    async fn what_was_taken_can_be_taken_again_by_seq() {
+        let ring = ring();
+        let mut reader = ring.attach(0);
+        for text in ["a", "b", "c"] {
+            push(&ring, output(text));
+        }
+        next(&mut reader).await;
+        next(&mut reader).await;
+        let mut second = ring.attach(1);
+        assert_eq!(next(&mut second).await.unwrap().seq, 2);
+        let taken = next(&mut reader).await.unwrap();
+        assert!(taken.is_last(), "the first reader is told that another took over: {taken:?}");
+        drop(reader);
+        assert!(!ring.is_cancelled(), "a reader that was replaced abandons nothing");
+        drop(second);
+        assert!(ring.is_cancelled());
+    }
+}

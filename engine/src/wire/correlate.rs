@@ -1,0 +1,135 @@
+//! Which answer belongs to which question.
+
+use std::collections::BTreeMap;
+
+use super::rpc::Id;
+
+/// The requests of one connection that wait for their response, each with whatever its asker left here.
+///
+/// Ids count from 1 (0 is the hello's) and are never used twice, so an answer that nobody waits for is known to be late
+/// or made up, and can never reach a wrong asker.
+///
+/// ```
+/// use hibernaculum_engine::wire::{Id, Pending, Unmatched};
+///
+/// let mut pending = Pending::default();
+/// let id = pending.insert("who asked");
+/// assert_eq!(pending.take(&Id::Number(id)), Ok("who asked"));
+/// assert_eq!(pending.take(&Id::Number(id)), Err(Unmatched::Settled(id)));
+/// assert_eq!(pending.take(&Id::Number(99)), Err(Unmatched::Unknown(Id::Number(99))));
+/// ```
+#[derive(Debug)]
+pub struct Pending<T> {
+    waiting: BTreeMap<u64, T>,
+    next: u64,
+}
+
+/// A response whose id no waiting request has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unmatched {
+    /// There was such a request; it has been answered already, or was given up.
+    #[error("request {0} is answered already, or was given up")]
+    Settled(u64),
+    /// There never was such a request.
+    #[error("there was no request {0}")]
+    Unknown(Id),
+}
+
+impl<T> Pending<T> {
+    /// Nothing is waiting; the first id will be 1.
+    pub fn new() -> Self {
+        Self { waiting: BTreeMap::new(), next: 1 }
+    }
+
+    /// Lets `waiter` wait, and returns the id that its request must carry.
+    pub fn insert(&mut self, waiter: T) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.waiting.insert(id, waiter);
+        id
+    }
+
+    /// Who waited for a response with this id.
+    ///
+    /// # Errors
+    ///
+    /// [`Unmatched::Settled`] for an id that was used, [`Unmatched::Unknown`] for any other. Neither changes anything:
+    /// the caller may ignore both.
+    pub fn take(&mut self, id: &Id) -> Result<T, Unmatched> {
+        let Id::Number(number) = *id else { return Err(Unmatched::Unknown(id.clone())) };
+        match self.waiting.remove(&number) {
+            Some(waiter) => Ok(waiter),
+            None if (1..self.next).contains(&number) => Err(Unmatched::Settled(number)),
+            None => Err(Unmatched::Unknown(id.clone())),
+        }
+    }
+
+    /// Nobody waits for this request any more; its response, if one comes, is [`Unmatched::Settled`].
+    pub fn give_up(&mut self, id: u64) -> Option<T> {
+        self.waiting.remove(&id)
+    }
+
+    /// Everybody who still waits, in the order of asking: for the end of a connection.
+    pub fn drain(&mut self) -> impl Iterator<Item = (u64, T)> + use<T> {
+        std::mem::take(&mut self.waiting).into_iter()
+    }
+
+    /// How many requests wait.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether none does.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+impl<T> Default for Pending<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_start_behind_the_hello_and_are_never_used_twice() {
+        let mut pending = Pending::new();
+        assert_eq!(pending.insert('a'), 1);
+        assert_eq!(pending.give_up(1), Some('a'));
+        assert_eq!(pending.insert('b'), 2);
+    }
+
+    #[test]
+    fn a_given_up_request_makes_its_late_answer_settled() {
+        let mut pending = Pending::new();
+        let id = pending.insert(());
+        assert_eq!(pending.give_up(id), Some(()));
+        assert_eq!(pending.give_up(id), None);
+        assert_eq!(pending.take(&Id::Number(id)), Err(Unmatched::Settled(id)));
+    }
+
+    #[test]
+    fn ids_that_were_never_given_out_are_unknown() {
+        let mut pending = Pending::new();
+        pending.insert(());
+        for id in [Id::Number(0), Id::Number(2), Id::Number(u64::MAX), Id::Text("1".into())] {
+            assert_eq!(pending.take(&id), Err(Unmatched::Unknown(id)));
+        }
+        assert_eq!(pending.len(), 1);
+    }
+
+    #[test]
+    fn the_end_of_a_connection_reaches_everybody_in_the_order_of_asking() {
+        let mut pending = Pending::new();
+        for asker in ["first", "second", "third"] {
+            pending.insert(asker);
+        }
+        assert_eq!(pending.take(&Id::Number(2)), Ok("second"));
+        assert_eq!(pending.drain().collect::<Vec<_>>(), [(1, "first"), (3, "third")]);
+        assert!(pending.is_empty());
+    }
+}

@@ -1,0 +1,154 @@
+//! Which messages may come on which connection: one enum for each direction and sort.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::{
+    AskStats, Close, Credit, Died, Event, Execute, ForwardedText, Input, Interrupt, Kill, Raw, RawOutput,
+    Shutdown, Watch,
+};
+use crate::wire::error::{Violation, WireError};
+use crate::wire::text::{CarriesText, VisitText};
+
+/// An enum over messages of one connection, read by method name. `texts` have long strings, `plain` have none.
+macro_rules! kinds {
+    (
+        $(#[$meta:meta])* $name:ident by $via:ident {
+            texts { $($(#[$text_meta:meta])* $text:ident($text_type:ty),)* }
+            plain { $($(#[$plain_meta:meta])* $plain:ident($plain_type:ty),)* }
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum $name {
+            $($(#[$text_meta])* $text($text_type),)*
+            $($(#[$plain_meta])* $plain($plain_type),)*
+            /// A method that this version does not know.
+            Unknown {
+                /// Its name.
+                method: String,
+                /// Its parameters, as they came.
+                params: Raw,
+            },
+        }
+
+        impl $name {
+            /// Reads the parameters of `method` as its type.
+            ///
+            /// # Errors
+            ///
+            /// [`Violation::Contents`](crate::wire::Violation::Contents) where they do not have its shape. A method
+            /// that is not known is no error.
+            pub fn parse(method: &str, params: &RawValue) -> Result<Self, WireError> {
+                let read = match method {
+                    $(<$text_type as super::$via>::METHOD => <$text_type as super::$via>::read(params).map(Self::$text),)*
+                    $(<$plain_type as super::$via>::METHOD => <$plain_type as super::$via>::read(params).map(Self::$plain),)*
+                    _ => Ok(Self::Unknown { method: method.to_owned(), params: Raw::from(params) }),
+                };
+                read.map_err(|source| Violation::Contents { kind: method.to_owned(), source }.into())
+            }
+
+            /// The method's name.
+            pub fn method(&self) -> Cow<'_, str> {
+                match self {
+                    $(Self::$text(_) => <$text_type as super::$via>::METHOD.into(),)*
+                    $(Self::$plain(_) => <$plain_type as super::$via>::METHOD.into(),)*
+                    Self::Unknown { method, .. } => method.into(),
+                }
+            }
+        }
+
+        impl CarriesText for $name {
+            fn each_text(&mut self, visit: &mut VisitText<'_>) -> Result<(), WireError> {
+                let _ = &visit; // not used where no message has text
+                match self {
+                    $(Self::$text(message) => message.each_text(visit),)*
+                    $(Self::$plain(_) => Ok(()),)*
+                    Self::Unknown { .. } => Ok(()),
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// What a host asks of a supervisor.
+    ControlCall by Call {
+        texts {}
+        plain {
+            /// Interrupt one execution.
+            Interrupt(Interrupt),
+            /// End a session's process.
+            Kill(Kill),
+            /// End a session.
+            Close(Close),
+            /// How is the sandbox doing?
+            Stats(AskStats),
+            /// End everything.
+            Shutdown(Shutdown),
+        }
+    }
+}
+
+kinds! {
+    /// What a host tells a supervisor.
+    ControlNotice by Notice {
+        texts {}
+        plain {
+            /// Forward an execution's text while it runs.
+            Watch(Watch),
+            /// More may be sent.
+            Credit(Credit),
+        }
+    }
+}
+
+kinds! {
+    /// What a supervisor tells a host.
+    SupervisorNotice by Notice {
+        texts {
+            /// Text that a session has not sent itself.
+            Text(ForwardedText),
+        }
+        plain {
+            /// Raw bytes of fd 1 or 2.
+            Output(RawOutput),
+            /// A session's process is dead.
+            Died(Died),
+        }
+    }
+}
+
+kinds! {
+    /// What a host asks of a session.
+    SessionCall by Call {
+        texts {
+            /// Run a piece of code.
+            Execute(Execute),
+        }
+        plain {}
+    }
+}
+
+kinds! {
+    /// What a session tells a host.
+    SessionNotice by Notice {
+        texts {
+            /// Something happened.
+            Event(Event),
+        }
+        plain {}
+    }
+}
+
+kinds! {
+    /// What a session asks of a host.
+    SessionAsk by Call {
+        texts {
+            /// A line of input, please.
+            Input(Input),
+        }
+        plain {}
+    }
+}

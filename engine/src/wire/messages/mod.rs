@@ -1,0 +1,73 @@
+//! What every method and event carries, typed, for both sides of the wire.
+//!
+//! | connection | host to runner | runner to host |
+//! |---|---|---|
+//! | every | [`Hello`] | [`Challenge`], [`Welcome`] |
+//! | control | [`ControlCall`], [`ControlNotice`] | [`SupervisorNotice`] |
+//! | session | [`SessionCall`] | [`SessionNotice`] with its [`Event`]s, [`SessionAsk`] |
+//!
+//! All of them read and write JSON: the engine uses one half, a scripted runner the other. What a newer peer adds is
+//! ignored (fields) or kept (kinds, as `Unknown`; words such as a status, as `Other`).
+
+mod control;
+mod event;
+mod execute;
+mod hello;
+mod kinds;
+mod outcome;
+mod output;
+mod raw;
+mod stats;
+mod words;
+
+pub use control::{Close, Closed, Credit, Done, Interrupt, Interrupted, Kill, Killed, Shutdown, Watch};
+pub use event::{Display, Event, Printed};
+pub use execute::{Execute, Input, InputAnswer};
+pub use hello::{Challenge, Hello, SessionOptions, Welcome};
+pub use kinds::{ControlCall, ControlNotice, SessionAsk, SessionCall, SessionNotice, SupervisorNotice};
+pub use outcome::{Change, Changes, Executed, PythonError, Timings, TraceFrame, Value};
+pub use output::{Cause, Died, ForwardedText, RawOutput};
+pub use raw::Raw;
+pub use stats::{AskStats, SessionStats, Stats};
+pub use words::{Role, State, Status, StdinPolicy, Stream};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+/// The parameters of a request, and what it is answered with.
+pub trait Call: Serialize + DeserializeOwned {
+    /// The method's name on the wire.
+    const METHOD: &'static str;
+    /// The `result` of a response.
+    type Answer: Serialize + DeserializeOwned;
+
+    /// Reads the parameters.
+    ///
+    /// # Errors
+    ///
+    /// Where they do not have the shape of this type.
+    fn read(params: &RawValue) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(params.get())
+    }
+}
+
+/// The parameters of a notification.
+pub trait Notice: Serialize + DeserializeOwned {
+    /// The method's name on the wire.
+    const METHOD: &'static str;
+
+    /// Reads the parameters.
+    ///
+    /// # Errors
+    ///
+    /// Where they do not have the shape of this type.
+    fn read(params: &RawValue) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(params.get())
+    }
+}
+
+/// `null` where a number may stand is 0: "no execution", "not known".
+fn null_is_zero<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    Ok(<Option<u64> as serde::Deserialize>::deserialize(deserializer)?.unwrap_or(0))
+}

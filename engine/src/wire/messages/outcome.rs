@@ -1,0 +1,159 @@
+//! What an execution comes to: the answer to `execute`.
+
+use serde::{Deserialize, Serialize};
+
+use super::Status;
+use crate::wire::error::WireError;
+use crate::wire::text::{CarriesText, Text, VisitText};
+
+/// The answer to [`Execute`](super::Execute).
+///
+/// It is to be released when control has delivered `raw` and the session has delivered `text_pos`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Executed {
+    /// The execution's number.
+    pub execution: u64,
+    /// How it ended.
+    pub status: Status,
+    /// The session's execution count after it.
+    #[serde(default)]
+    pub count: u64,
+    /// The value of a trailing expression, unless there is none or it is `None`.
+    #[serde(default)]
+    pub value: Option<Value>,
+    /// The exception that ended it.
+    #[serde(default)]
+    pub error: Option<PythonError>,
+    /// What it did to the user's names.
+    #[serde(default)]
+    pub changes: Changes,
+    /// What the caller should know, in sentences.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// Where the time went.
+    #[serde(default)]
+    pub timings: Timings,
+    /// CPU time of the session process, in microseconds.
+    #[serde(default)]
+    pub cpu_us: u64,
+    /// The session's resident memory after it, in bytes.
+    #[serde(default)]
+    pub memory_bytes: u64,
+    /// How much more that is than before it.
+    #[serde(default)]
+    pub memory_delta: i64,
+    /// How much raw output of fd 1 and fd 2 came before its end.
+    pub raw: [u64; 2],
+    /// How much text came before its end.
+    pub text_pos: u64,
+    /// When, in milliseconds since the epoch.
+    pub at: u64,
+}
+
+impl CarriesText for Executed {
+    fn each_text(&mut self, visit: &mut VisitText<'_>) -> Result<(), WireError> {
+        if let Some(value) = &mut self.value {
+            visit(&mut value.repr)?;
+            value.json.as_mut().map_or(Ok(()), &mut *visit)?;
+        }
+        if let Some(error) = &mut self.error {
+            visit(&mut error.message)?;
+            visit(&mut error.traceback)?;
+        }
+        Ok(())
+    }
+}
+
+/// The value of an expression.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Value {
+    /// Its `repr`, cut at `value_bytes`.
+    pub repr: Text,
+    /// Its JSON, as text; `None` where JSON cannot say it exactly.
+    #[serde(default)]
+    pub json: Option<Text>,
+    /// The name of its type.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// How many bytes of the `repr` were cut.
+    #[serde(default)]
+    pub cut: u64,
+}
+
+/// An exception.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PythonError {
+    /// The name of its type.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// The module of its type.
+    #[serde(default)]
+    pub module: String,
+    /// Its `str`.
+    #[serde(default)]
+    pub message: Text,
+    /// As Python prints it, the user's frames only.
+    #[serde(default)]
+    pub traceback: Text,
+    /// The user's frames, the innermost last.
+    #[serde(default)]
+    pub frames: Vec<TraceFrame>,
+    /// For `SystemExit`: the exit code that a program would have had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i64>,
+}
+
+/// One frame of a traceback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TraceFrame {
+    /// The file, or a name such as `<cell 3>`.
+    pub file: String,
+    /// The line, where Python knows it.
+    #[serde(default)]
+    pub line: Option<u32>,
+    /// The function, or `<module>`.
+    #[serde(default)]
+    pub function: String,
+    /// The line's source, where it is known.
+    #[serde(default)]
+    pub source: Option<String>,
+}
+
+/// What became of the user's names; "modified" means bound to another object.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Changes {
+    /// Names that are new.
+    pub added: Vec<Change>,
+    /// Names that are bound to another object.
+    pub modified: Vec<Change>,
+    /// Names that are gone.
+    pub removed: Vec<String>,
+    /// How many more there are than are listed.
+    pub more: u64,
+}
+
+/// A name, and what it is bound to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The name.
+    pub name: String,
+    /// The name of the object's type.
+    #[serde(rename = "type", default)]
+    pub type_name: String,
+    /// The object's own size in bytes, where it can be told without running user code.
+    #[serde(default)]
+    pub size: Option<u64>,
+}
+
+/// Where the time went, in microseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Timings {
+    /// Parsing and compiling.
+    pub compile_us: u64,
+    /// Running.
+    pub run_us: u64,
+    /// Making `repr` and JSON of the value, and comparing names.
+    pub capture_us: u64,
+}

@@ -1,0 +1,109 @@
+//! The closed lists of words, left open: a word that we do not know is kept, and the message with it.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::wire::rpc::Name;
+
+/// An enum over words of the wire, with `Other` for the words of a newer peer.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$variant_meta])* $variant,)+
+            /// A word that this version does not know.
+            Other(String),
+        }
+
+        impl $name {
+            /// The word on the wire.
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $word,)+
+                    Self::Other(word) => word,
+                }
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(word: &str) -> Self {
+                match word {
+                    $($word => Self::$variant,)+
+                    other => Self::Other(other.to_owned()),
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Name::deserialize(deserializer).map(|name| Self::from(&*name.0))
+            }
+        }
+    };
+}
+
+words! {
+    /// What a connection is for.
+    Role {
+        /// The one connection over which a sandbox is governed.
+        Control = "control",
+        /// One session's own connection.
+        Session = "session",
+        /// The movement of files; its issue adds it.
+        Files = "files",
+    }
+}
+
+words! {
+    /// What `input()` does.
+    StdinPolicy {
+        /// It asks the host.
+        Ask = "ask",
+        /// It raises `EOFError`.
+        Deny = "deny",
+    }
+}
+
+words! {
+    /// How an execution ended, as its session sees it.
+    Status {
+        /// It ran to its end.
+        Completed = "completed",
+        /// It raised an exception.
+        Failed = "failed",
+        /// An interrupt of ours ended it.
+        Interrupted = "interrupted",
+    }
+}
+
+words! {
+    /// What became of a session's state.
+    State {
+        /// It is gone.
+        Lost = "lost",
+    }
+}
+
+/// Which of the two output streams. There is no third, so another word is an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    /// fd 1, `sys.stdout`.
+    Stdout,
+    /// fd 2, `sys.stderr`.
+    Stderr,
+}

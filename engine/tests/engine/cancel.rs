@@ -1,0 +1,112 @@
+//! Every future of the contract is dropped at every point at which it can be: nothing is stranded, and the session goes on.
+
+use std::future::{Future, IntoFuture, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use crate::scripted::{Lie, Scripted};
+use hibernaculum_core::{
+    Backend, ExecutionRequest, InputReply, InputToken, Sandbox, SandboxSpec, Session, SessionSpec,
+    SessionState,
+};
+use hibernaculum_engine::Engine;
+
+/// More polls than any call of the contract takes over this backend.
+const POLLS: usize = 60;
+
+/// Polls `future` at most so many times and drops it; what it gave, if it was done by then.
+async fn polled<F: IntoFuture>(future: F, polls: usize) -> Option<F::Output> {
+    let mut future = pin!(future.into_future());
+    let mut left = polls;
+    poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        let poll = future.as_mut().poll(cx).map(Some);
+        // Everybody else gets a turn before the next poll, whether or not something woke this one.
+        cx.waker().wake_by_ref();
+        poll
+    })
+    .await
+}
+
+fn backend() -> Arc<dyn Backend> {
+    Arc::new(Engine::new(Scripted { lie: Lie::None }).unwrap())
+}
+
+async fn session(backend: &Arc<dyn Backend>) -> (Sandbox, Session) {
+    let sandbox = Sandbox::create(backend, SandboxSpec::default()).await.unwrap();
+    let session = sandbox.session().await.unwrap();
+    (sandbox, session)
+}
+
+/// The session answers, correctly, and is idle afterwards.
+async fn goes_on(session: &Session, polls: usize) {
+    let result = session.execute("1 + 1").await.unwrap();
+    assert_eq!(result.value().map(|value| value.repr.as_str()), Some("2"), "after a drop at poll {polls}");
+    assert_eq!(session.info().await.unwrap().state, SessionState::Idle, "after a drop at poll {polls}");
+    assert_eq!(session.info().await.unwrap().queued, 0, "after a drop at poll {polls}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_execution_may_be_dropped_at_any_point() {
+    let backend = backend();
+    let (_sandbox, session) = session(&backend).await;
+    let mut done = 0;
+    for polls in 0..POLLS {
+        done += usize::from(polled(session.execute("1 + 1"), polls).await.is_some());
+        let endless = ExecutionRequest::new("sleep").timeout(Duration::from_secs(5));
+        polled(session.execute(endless), polls).await;
+        goes_on(&session, polls).await;
+    }
+    assert!(done > 0, "with enough polls it ends");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sandboxes_and_sessions_may_be_given_up_while_they_are_made() {
+    let backend = backend();
+    for polls in 0..POLLS {
+        drop(polled(Sandbox::create(&backend, SandboxSpec::default()), polls).await);
+        let sandbox = Sandbox::create(&backend, SandboxSpec::default()).await.unwrap();
+        drop(polled(sandbox.session_with(SessionSpec::default()), polls).await);
+        let kept = sandbox.session().await.unwrap();
+        goes_on(&kept, polls).await;
+        kept.close().await.unwrap();
+        sandbox.close().await.unwrap();
+    }
+    // What was given up is ended by tasks of the engine: let them come to their ends.
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(backend.list().await.unwrap(), vec![], "nothing is left of what was given up");
+}
+
+#[tokio::test(start_paused = true)]
+async fn interrupts_and_answers_may_be_dropped_at_any_point() {
+    let backend = backend();
+    let (_sandbox, session) = session(&backend).await;
+    for polls in 0..POLLS {
+        let running = session.start("sleep").await.unwrap();
+        polled(session.answer(&InputToken::new("nobody"), InputReply::Eof), polls).await;
+        polled(session.interrupt(&running.id()), polls).await;
+        drop(running);
+        goes_on(&session, polls).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_being_closed_is_closed_all_the_same() {
+    let backend = backend();
+    for polls in 0..POLLS {
+        let (sandbox, session) = session(&backend).await;
+        let running = session.start("sleep").await.unwrap();
+        let (session_id, sandbox_id) = (session.id(), sandbox.id());
+        drop(polled(session.close(), polls).await);
+        drop(running);
+        drop(polled(sandbox.close(), polls).await);
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert!(backend.session(&session_id).await.is_err(), "after a drop at poll {polls}");
+        assert!(backend.get(&sandbox_id).await.is_err(), "after a drop at poll {polls}");
+    }
+}

@@ -1,0 +1,12 @@
+//! The engine over streams that a test made itself: no Python, no process, and time that only passes when nothing else can happen.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on says so by a panic"
+)]
+
+mod cancel;
+mod scripted;
+mod sessions;

@@ -1,0 +1,277 @@
+//! A runner in Rust, over in-memory streams: it answers what its script says, and breaks whatever promise a test wants broken.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use hibernaculum_core::{Error, Feature, Features, NetworkPolicy, SandboxSpec};
+use hibernaculum_engine::wire::messages::{
+    Cause, Challenge, Changes, ControlCall, Died, Done, Execute, Executed, Hello, Interrupted, Killed,
+    SessionCall, State, Status, Timings, Value, Welcome,
+};
+use hibernaculum_engine::wire::{Frame, FrameCodec, Id, Incoming, Nonce, Secret, handshake, rpc};
+use hibernaculum_engine::{Boot, ByteStream, Place, Provider, Ready, Role};
+use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
+use tokio_util::codec::Framed;
+
+type Wire = Framed<DuplexStream, FrameCodec>;
+
+/// Which promise of the handshake is broken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lie {
+    None,
+    HangUp,
+    Silence,
+    Garbage,
+    OtherVersion,
+    OtherDigest,
+    WrongProof,
+}
+
+/// Starts scripted places.
+#[derive(Debug, Clone)]
+pub(crate) struct Scripted {
+    pub(crate) lie: Lie,
+}
+
+/// A scripted supervisor and its sessions.
+pub(crate) struct ScriptedPlace {
+    ready: Ready,
+    secret: Secret,
+    lie: Lie,
+    shared: Arc<Shared>,
+}
+
+/// What the connections of one place know of each other.
+#[derive(Default)]
+struct Shared {
+    sessions: Mutex<HashMap<String, mpsc::Sender<Signal>>>,
+    control: Mutex<Option<mpsc::Sender<Frame>>>,
+}
+
+/// What control does to a session.
+enum Signal {
+    Interrupt,
+    Kill(String),
+    Close,
+}
+
+impl Provider for Scripted {
+    type Place = ScriptedPlace;
+
+    fn features(&self) -> Features {
+        Features::new("scripted", NetworkPolicy::Full).with([
+            Feature::Interrupt,
+            Feature::Input,
+            Feature::Attach,
+        ])
+    }
+
+    async fn start(&self, _spec: &SandboxSpec, boot: &Boot) -> Result<ScriptedPlace, Error> {
+        let shared = Arc::default();
+        Ok(ScriptedPlace { ready: Ready::default(), secret: boot.secret.clone(), lie: self.lie, shared })
+    }
+}
+
+impl Place for ScriptedPlace {
+    fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    fn workdir(&self) -> &'static str {
+        "/"
+    }
+
+    async fn connect(&self, _role: Role) -> Result<Box<dyn ByteStream>, Error> {
+        let (ours, theirs) = tokio::io::duplex(64 << 10);
+        let (secret, lie, shared) = (self.secret.clone(), self.lie, Arc::clone(&self.shared));
+        tokio::spawn(serve(Framed::new(theirs, FrameCodec::default()), secret, lie, shared));
+        Ok(Box::new(ours))
+    }
+
+    async fn stop(&self) {
+        self.kill().await;
+    }
+
+    async fn kill(&self) {
+        // Dropping the senders ends the tasks, and with them their streams.
+        self.shared.sessions.lock().unwrap().clear();
+        self.shared.control.lock().unwrap().take();
+    }
+}
+
+/// One connection, from its challenge to its end.
+async fn serve(mut wire: Wire, secret: Secret, lie: Lie, shared: Arc<Shared>) {
+    match lie {
+        Lie::HangUp => return,
+        Lie::Silence => return std::future::pending().await,
+        Lie::Garbage => return drop(wire.send(Frame::Message(Bytes::from_static(b"[1, 2"))).await),
+        _ => {}
+    }
+    let challenge = Challenge {
+        protocol: if lie == Lie::OtherVersion { 99 } else { 1 },
+        digest: if lie == Lie::OtherDigest { "another".into() } else { hibernaculum_runner::digest().into() },
+        nonce: Nonce::random().unwrap().as_str().to_owned(),
+    };
+    wire.send(rpc::notification(&challenge).unwrap()).await.unwrap();
+    let Some(Ok(Frame::Message(message))) = wire.next().await else { return };
+    let Ok(Incoming::Request { id, params, .. }) = rpc::parse(&message) else { panic!("no hello") };
+    let hello: Hello = rpc::contents("hello", params).unwrap();
+    handshake::verify_hello(&secret, &challenge, &hello).unwrap();
+    let proof = handshake::welcome_proof(&secret, &challenge, &hello).unwrap();
+    let welcome = Welcome {
+        protocol: challenge.protocol,
+        digest: challenge.digest,
+        python: "3.11.7".into(),
+        implementation: "scripted".into(),
+        pid: 1,
+        features: vec![],
+        proof: if lie == Lie::WrongProof { "0".repeat(64) } else { proof },
+    };
+    wire.send(rpc::response(&id, &welcome).unwrap()).await.unwrap();
+    match hello.session {
+        None => control(wire, &shared).await,
+        Some(session) => serve_session(wire, session, &shared).await,
+    }
+}
+
+async fn control(mut wire: Wire, shared: &Shared) {
+    let (tell, mut told) = mpsc::channel(64);
+    *shared.control.lock().unwrap() = Some(tell);
+    loop {
+        let message = tokio::select! {
+            frame = told.recv() => match frame {
+                Some(frame) => { let _ = wire.send(frame).await; continue }
+                None => return,
+            },
+            message = wire.next() => message,
+        };
+        let Some(Ok(Frame::Message(message))) = message else { return };
+        let Ok(Incoming::Request { id, method, params }) = rpc::parse(&message) else { continue };
+        let answer = match ControlCall::parse(&method, params).unwrap() {
+            ControlCall::Interrupt(order) => {
+                let delivered = shared.signal(&order.session, Signal::Interrupt);
+                rpc::response(&id, &Interrupted { delivered })
+            }
+            ControlCall::Kill(order) => {
+                let delivered = shared.signal(&order.session, Signal::Kill(order.reason));
+                rpc::response(&id, &Killed { delivered })
+            }
+            ControlCall::Close(order) => {
+                shared.signal(&order.session, Signal::Close);
+                rpc::response(&id, &Done {})
+            }
+            _ => rpc::response(&id, &Done {}),
+        };
+        let _ = wire.send(answer.unwrap()).await;
+    }
+}
+
+impl Shared {
+    fn signal(&self, session: &str, signal: Signal) -> bool {
+        self.sessions.lock().unwrap().get(session).is_some_and(|to| to.try_send(signal).is_ok())
+    }
+}
+
+/// A session process: the code is the script.
+async fn serve_session(mut wire: Wire, session: String, shared: &Shared) {
+    let (signal, mut signals) = mpsc::channel(64);
+    shared.sessions.lock().unwrap().insert(session.clone(), signal);
+    let mut running: Option<Execute> = None;
+    loop {
+        let message = tokio::select! {
+            signal = signals.recv() => match (signal, &running) {
+                (Some(Signal::Interrupt), Some(execute)) if execute.code.as_str() != Some("stubborn") => {
+                    let _ = wire.send(answer(execute, Status::Interrupted, None)).await;
+                    running = None;
+                    continue;
+                }
+                (Some(Signal::Interrupt), _) => continue,
+                (Some(Signal::Kill(reason)), _) => return die(shared, session, running.as_ref(), reason),
+                (Some(Signal::Close) | None, _) => return,
+            },
+            message = wire.next() => message,
+        };
+        let Some(Ok(Frame::Message(message))) = message else {
+            return outlive(shared, session, running.as_ref(), signals).await;
+        };
+        let Ok(Incoming::Request { method, params, .. }) = rpc::parse(&message) else { continue };
+        let SessionCall::Execute(execute) = SessionCall::parse(&method, params).unwrap() else { continue };
+        match execute.code.as_str().unwrap_or_default() {
+            "1 + 1" => drop(wire.send(answer(&execute, Status::Completed, Some("2"))).await),
+            "lie" => {
+                // Answers to nobody, then rubbish that may be ignored, then the truth.
+                for id in [0, 77, 1_000_000] {
+                    let stray =
+                        rpc::response(&Id::Number(id), &executed(&execute, Status::Failed, Some("a lie")));
+                    let _ = wire.send(stray.unwrap()).await;
+                }
+                let unknown = br#"{"jsonrpc":"2.0","method":"event","params":{"event":"sparkle"}}"#;
+                let _ = wire.send(Frame::Message(Bytes::from_static(unknown))).await;
+                let _ = wire.send(answer(&execute, Status::Completed, Some("'truth'"))).await;
+            }
+            "garbage" => drop(wire.send(Frame::Message(Bytes::from_static(b"}{"))).await),
+            "hang up" => {
+                drop(wire);
+                return outlive(shared, session, Some(&execute), signals).await;
+            }
+            _ => running = Some(execute),
+        }
+    }
+}
+
+/// The process lives on without its connection, until it is killed.
+async fn outlive(
+    shared: &Shared,
+    session: String,
+    running: Option<&Execute>,
+    mut signals: mpsc::Receiver<Signal>,
+) {
+    while let Some(signal) = signals.recv().await {
+        if let Signal::Kill(reason) = signal {
+            return die(shared, session, running, reason);
+        }
+    }
+}
+
+fn die(shared: &Shared, session: String, running: Option<&Execute>, reason: String) {
+    shared.sessions.lock().unwrap().remove(&session);
+    let died = Died {
+        session,
+        execution: running.map_or(0, |execute| execute.execution),
+        cause: Cause::Signal { signal: 9, name: "SIGKILL".into(), by: Some(reason) },
+        state: State::Lost,
+        raw: [0; 2],
+        text_pos: 0,
+        pid: 1,
+    };
+    if let Some(control) = &*shared.control.lock().unwrap() {
+        let _ = control.try_send(rpc::notification(&died).unwrap());
+    }
+}
+
+fn answer(execute: &Execute, status: Status, value: Option<&str>) -> Frame {
+    rpc::response(&Id::Number(execute.execution), &executed(execute, status, value)).unwrap()
+}
+
+fn executed(execute: &Execute, status: Status, value: Option<&str>) -> Executed {
+    let value = value.map(|repr| Value { repr: repr.into(), json: None, type_name: "int".into(), cut: 0 });
+    Executed {
+        execution: execute.execution,
+        status,
+        count: execute.execution,
+        value,
+        error: None,
+        changes: Changes::default(),
+        warnings: vec![],
+        timings: Timings::default(),
+        cpu_us: 0,
+        memory_bytes: 0,
+        memory_delta: 0,
+        raw: [0; 2],
+        text_pos: 0,
+        at: 0,
+    }
+}

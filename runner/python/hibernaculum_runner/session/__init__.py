@@ -1,0 +1,16 @@
+"""A session process: one persistent interpreter, user code on its main thread.
+
+process       what a forked process must become to be a session; the request loop
+execution     one `execute`: from request to reply          reply          the reply's bytes
+connection    frames to and from the host                   rawroad        order beside what fds 1 and 2 were given
+textroad      what `print` writes, and when it is sent      streams        sys.stdout and sys.stderr over it
+stdin         `input` and sys.stdin as requests             displays       rich values
+interrupts    SIGINT that names its execution               handlers       user code's own signal handlers
+evaluate      text to code objects                          asynchronous   top-level await, background tasks
+tracebacks    exceptions, without the runner's frames       sources        source lines for them
+values, changes, history, names, memory                     what an execution left behind
+mainmodule    `__main__` is the user's                      multiprocess   what spawn cannot import, explained
+forks         children that user code forks                 limits         rlimits
+imports       amends stdlib modules as they are imported    inspection     sources of classes
+libc          two C calls of the hot path                   randomness     each session its own
+"""

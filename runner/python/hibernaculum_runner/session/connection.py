@@ -1,0 +1,117 @@
+"""The session's own connection to the host: frames in, frames out.
+
+Nobody reads while user code runs, but for `input`. A frame is never torn: it goes out by one `sendall`, and an
+interrupt that arrives meanwhile waits (see `interrupts`). Threads of user code send too, when they print: hence the
+lock.
+"""
+
+from __future__ import annotations
+
+import _thread
+import json.decoder
+import os
+import socket
+from collections import deque
+from typing import Any, Deque, Dict, Optional
+
+from ..frames import Decoder, Outgoing, ProtocolError, encode
+
+HOST_GONE = 0
+DESCRIPTORS_LOST = 113
+"""Exit code where user code closed the runner's own descriptors: there is no session without them."""
+PROTOCOL_BROKEN = 114
+"""Exit code where the host sent what no host may send."""
+
+_scan = json.decoder.JSONDecoder().scan_once  # json.loads without its checks: a microsecond on the hot path
+
+
+class Connection:
+    """Owned by one process; a forked child that comes here leaves without a word."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.lock = _thread.RLock()
+        self.outgoing = Outgoing()
+        self.postponed: Deque[Dict[str, Any]] = deque()
+        self._decoder = Decoder()
+        self._owner = os.getpid()
+        self._socket = socket.socket(fileno=descriptor)
+        self._socket.settimeout(None)
+        self._receive = self._socket.recv
+        self._sendall = self._socket.sendall
+
+    def receive(self) -> Dict[str, Any]:
+        """The next message, waiting for it. Ends the process where there will be none."""
+        if self.postponed:
+            return self.postponed.popleft()
+        decoder = self._decoder
+        if not decoder.pending():
+            data = self._read(65536)
+            try:
+                # one whole message in one read: the common case
+                if len(data) == 4 + int.from_bytes(data[:4], "big"):
+                    message, end = _scan(str(data[4:], "utf-8"), 0)
+                    if type(message) is dict and end == len(data) - 4:
+                        return message
+            except (ValueError, StopIteration, RecursionError):
+                pass  # the decoder says what is wrong with it
+            decoder.feed(data)
+        while True:
+            message = self.take_buffered()
+            if message is not None:
+                return message
+            self.read_more()
+
+    def take_buffered(self) -> Optional[Dict[str, Any]]:
+        """A message that has been read already."""
+        try:
+            return self._decoder.next()
+        except ProtocolError:
+            os._exit(PROTOCOL_BROKEN)
+
+    def read_more(self) -> None:
+        """One read, whatever it gives."""
+        try:
+            self._decoder.feed(self._read(self._decoder.wanted()))
+        except ProtocolError:
+            os._exit(PROTOCOL_BROKEN)
+
+    def text(self, field: Any) -> str:
+        """A text field of a message, whichever way it was sent. Raises ProtocolError."""
+        return field if type(field) is str else self._decoder.text(field)
+
+    def _read(self, size: int) -> bytes:
+        try:
+            data = self._receive(size)
+        except ConnectionError:
+            os._exit(HOST_GONE)
+        except OSError:
+            os._exit(DESCRIPTORS_LOST)
+        if not data:
+            os._exit(HOST_GONE)
+        return data
+
+    def send(self, data: bytes) -> None:
+        """Sends whole frames; waits while the host does not take them. With the lock, in a critical section."""
+        if os.getpid() != self._owner:
+            return  # forked by C code, which runs no at-fork hooks
+        try:
+            self._sendall(data)
+        except ConnectionError:
+            os._exit(HOST_GONE)
+        except OSError:
+            os._exit(DESCRIPTORS_LOST)
+
+    def send_message(self, message: Dict[str, Any]) -> None:
+        """Sends a message, after the transfers that it names."""
+        frame = encode(message)
+        self.send(self.outgoing.take() + frame)
+
+    def close(self) -> None:
+        """In a forked child: the connection is the session's alone."""
+        self.lock = _thread.RLock()
+        self._socket.detach()
+        try:
+            os.close(self.descriptor)
+        except OSError:
+            pass

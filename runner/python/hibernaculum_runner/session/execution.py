@@ -1,0 +1,296 @@
+"""One `execute`, from request to reply.
+
+```
+begin: settle what others wrote   ─> compile ─> run ─> value ─> changes ─> end: settle,
+       number into the page                     └ user code ┘                   text + reply in one send
+```
+
+Everything between `enter` and `leave` may raise KeyboardInterrupt; nothing else may.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+from time import perf_counter_ns, process_time_ns, time
+from typing import Any, Dict, List, Optional
+
+from ..frames import INVALID_PARAMS, ProtocolError
+from ..frames import error as refusal
+from ..page import EXECUTION, LAST_ENDED
+from . import mainmodule
+from .asynchronous import Asynchronous
+from .changes import Changes
+from .connection import Connection
+from .evaluate import Code, Compiler
+from .forks import Forks
+from .handlers import Handlers
+from .history import History
+from .inspection import Inspection
+from .interrupts import Interrupts
+from .memory import Memory
+from .rawroad import RawRoad
+from .reply import NO_CHANGES, encode_json, error_field, frame, value_field
+from .sources import Sources
+from .stdin import StandardInput
+from .streams import Streams
+from .textroad import TextRoad
+from .values import Value, capture
+
+VALUE_BYTES = 16 << 20
+
+
+class Executor:
+    """Runs executions, one after the other, in one namespace."""
+
+    def __init__(
+        self,
+        names: Dict[str, Any],
+        slots: Any,
+        connection: Connection,
+        interrupts: Interrupts,
+        handlers: Handlers,
+        raw: RawRoad,
+        text: TextRoad,
+        streams: Streams,
+        stdin: StandardInput,
+        asynchronous: Asynchronous,
+        sources: Sources,
+        inspection: Inspection,
+        forks: Forks,
+        stdin_policy: str,
+    ) -> None:
+        self.names = names
+        self._slots = slots
+        self._connection, self._interrupts, self._handlers = connection, interrupts, handlers
+        self._raw, self._text, self._streams, self._stdin = raw, text, streams, stdin
+        self._asynchronous, self._sources, self._inspection, self._forks = asynchronous, sources, inspection, forks
+        self._stdin_policy = stdin_policy
+        self._owner = os.getpid()
+        self._compiler = Compiler()
+        self._memory = Memory()
+        self._cpu = process_time_ns()  # of the process, when the last execution ended
+        self.history = History(names)
+        self.changes = Changes(names)
+
+    # -- the request -------------------------------------------------------------------------------------------------
+
+    def execute(self, request: Any, params: Dict[str, Any]) -> None:
+        """Answers one request. Returns when the answer has been sent."""
+        try:
+            number = params["execution"]
+            code = self._connection.text(params["code"])
+            first_line = params.get("first_line") or 1
+            filename = params.get("filename") or f"<cell {number}>"
+            limit = params.get("value_bytes")
+            argv = params.get("argv")
+            if type(number) is not int or not 0 < number < 1 << 53:
+                raise TypeError("`execution` is no execution number")
+            if type(first_line) is not int or not 0 < first_line < 1 << 24 or type(filename) is not str:
+                raise TypeError("`first_line` or `filename` has a wrong type")
+            if (argv is not None and type(argv) is not list) or (limit is not None and type(limit) is not int):
+                raise TypeError("`argv` or `value_bytes` has a wrong type")
+        except (KeyError, TypeError, ProtocolError) as problem:
+            self._refuse(request, problem)
+            return
+        warnings = self._begin(number, params.get("stdin"))
+        if argv is not None:
+            mainmodule.run_as_file(self.names, filename, [str(word) for word in argv])
+        keeps = bool(params.get("store_history", True))
+        count = self.history.begin(code) if keeps else self.history.count
+        self._sources.add(filename, code, first_line)
+        limit = VALUE_BYTES if limit is None else limit
+        self._run(request, number, count, keeps, code, filename, first_line, limit, warnings)
+
+    def _refuse(self, request: Any, problem: Exception) -> None:
+        with self._connection.lock:
+            self._connection.send_message(
+                refusal(
+                    request,
+                    INVALID_PARAMS,
+                    "session.params",
+                    "the parameters of `execute` are not understood",
+                    f"{type(problem).__name__}: {problem}",
+                    "see docs/protocol.md for their names and types",
+                )
+            )
+
+    def _begin(self, number: int, stdin_policy: Optional[str]) -> List[str]:
+        """What lies in the pipes is background output; from here on, output is this execution's."""
+        streams, stdin = self._streams, self._stdin
+        warnings: List[str] = []
+        with self._connection.lock:
+            self._raw.settle()
+            self._text.begin(number)
+            self._slots[EXECUTION] = number
+        self._interrupts.begin()
+        if self._raw.is_closed():
+            warnings += self._raw.restore()
+        if not streams.are_ours():
+            warnings += streams.restore()
+        if not stdin.is_ours():
+            stdin.restore()
+        stdin.asking.is_denied = (stdin_policy or self._stdin_policy) == "deny"
+        if self._handlers.has_replaced_ours:
+            self._handlers.restore()
+        self.names.pop("__warningregistry__", None)  # else the same line of another cell would not warn
+        return warnings
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    def _run(
+        self,
+        request: Any,
+        number: int,
+        count: int,
+        keeps: bool,
+        code: str,
+        filename: str,
+        first_line: int,
+        limit: int,
+        warnings: List[str],
+    ) -> None:
+        interrupts = self._interrupts
+        value: Any = None
+        captured: Optional[Value] = None
+        error: Optional[BaseException] = None
+        # while nothing else runs in this process, its CPU time stands still between executions: one system call less
+        cpu = process_time_ns() if self._asynchronous.loop is not None or _thread._count() else self._cpu
+        started = compiled_at = ran_at = perf_counter_ns()
+        try:
+            try:
+                compiled = self._compiler.compile(code, filename, first_line)
+                ran_at = compiled_at = perf_counter_ns()
+                interrupts.enter()
+                value = self._evaluate(compiled)
+                ran_at = perf_counter_ns()
+                if value is not None:
+                    captured = capture(value, limit)
+            finally:
+                interrupts.depth = 1
+        except BaseException as problem:
+            interrupts.depth = 1
+            if ran_at == compiled_at:
+                ran_at = perf_counter_ns()
+            error = problem
+        if os.getpid() != self._owner:
+            self._forks.leave(error)
+        status = "completed"
+        problem_told = "null"
+        if error is None:
+            if keeps and captured is not None:
+                self.history.value(value)
+        else:
+            is_interrupt = interrupts.hit and isinstance(error, KeyboardInterrupt)
+            status = "interrupted" if is_interrupt else "failed"
+            problem_told = error_field(self._described(error), self._connection.outgoing)
+            error = None  # with its traceback it holds every frame, this one included
+        value = None
+        difference = self.changes.since()
+        if difference is None:
+            changes = NO_CHANGES
+        else:
+            changes = encode_json(difference.described())
+            self._inspection.note(difference.classes(), filename)
+        self._finish(
+            request,
+            number,
+            count,
+            status,
+            captured,
+            problem_told,
+            changes,
+            warnings,
+            (started, compiled_at, ran_at, cpu),
+        )
+
+    def _evaluate(self, code: Code) -> Any:
+        """User code, on the main thread. Its frame's caller is this one, which tracebacks leave out."""
+        if code.waits:
+            return self._asynchronous.run(code, self.names)
+        if code.body is not None:
+            exec(code.body, self.names)
+        if code.expression is not None:
+            return eval(code.expression, self.names)
+        return None
+
+    def _described(self, error: BaseException) -> Dict[str, Any]:
+        """Runs the exception's own `__str__`, which an interrupt may end."""
+        from . import tracebacks
+
+        try:
+            try:
+                self._interrupts.enter()
+                return tracebacks.described(error, self._sources.__contains__)
+            finally:
+                self._interrupts.depth = 1
+        except BaseException as problem:
+            self._interrupts.depth = 1
+            return tracebacks.bare(error, problem)
+
+    # -- the reply ---------------------------------------------------------------------------------------------------
+
+    def _finish(
+        self,
+        request: Any,
+        number: int,
+        count: int,
+        status: str,
+        value: Optional[Value],
+        error: str,
+        changes: str,
+        warnings: List[str],
+        times: Any,
+    ) -> None:
+        if not self._streams.are_ours():
+            self._flush_replaced()
+        if self._asynchronous.loop is not None:
+            self._asynchronous.make_current()
+        started, compiled_at, ran_at, cpu = times
+        connection, raw, text = self._connection, self._raw, self._text
+        memory, memory_delta = self._memory.resident(ran_at - started)
+        raw.flush_c()
+        with connection.lock:
+            raw.settle()
+            last_text, length, position = text.end()
+            stdout, stderr = raw.counts()
+            told = encode_json(warnings) if warnings else "[]"
+            shown = value_field(value, connection.outgoing)
+            self._cpu = process_time_ns()
+            cpu = (self._cpu - cpu) // 1000
+            captured_at = perf_counter_ns()
+            reply = frame(
+                f'{{"jsonrpc":"2.0","id":{_id(request)},"result":{{"execution":{number},"status":"{status}","count":{count},'
+                f'"value":{shown},"error":{error},"changes":{changes},"warnings":{told},'
+                f'"timings":{{"compile_us":{(compiled_at - started) // 1000},"run_us":{(ran_at - compiled_at) // 1000},'
+                f'"capture_us":{(captured_at - ran_at) // 1000}}},"cpu_us":{cpu},"memory_bytes":{memory},'
+                f'"memory_delta":{memory_delta},"raw":[{stdout},{stderr}],"text_pos":{position},'
+                f'"at":{int(time() * 1000)}}}}}'
+            )
+            self._slots[LAST_ENDED] = number
+            self._slots[EXECUTION] = 0  # before the reply is out: what comes now is background
+            connection.send(last_text + connection.outgoing.take() + reply)
+            text.ended(length)
+
+    def abandon(self) -> None:
+        """The runner failed within an execution: its text goes out, and no execution runs."""
+        with self._connection.lock:
+            last_text, length, _ = self._text.end()
+            self._slots[LAST_ENDED] = self._slots[EXECUTION]
+            self._slots[EXECUTION] = 0
+            self._connection.send(last_text + self._connection.outgoing.take())
+            self._text.ended(length)
+
+    def _flush_replaced(self) -> None:
+        try:
+            try:
+                self._interrupts.enter()
+                self._streams.flush_replaced()
+            finally:
+                self._interrupts.depth = 1
+        except BaseException:
+            self._interrupts.depth = 1
+
+
+def _id(request: Any) -> str:
+    return str(request) if type(request) is int else encode_json(request)

@@ -1,0 +1,64 @@
+"""Children that user code forks: they never speak to the host.
+
+A hook that CPython runs in every forked child detaches it: the runner's descriptors are closed, output goes to fds 1
+and 2 as in any program, SIGINT is Python's own. (A fork by C code runs no hooks; such a child is stopped by the check
+of the pid before each send.) A child that comes back from user code into the runner exits: with the code of its
+`sys.exit`, else 0, or 1 and a traceback on fd 2. It runs no `atexit` handlers: those are the session's.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Callable, List, NoReturn, Optional
+
+
+class Forks:
+    """Whether this process is such a child, and how it ends."""
+
+    def __init__(self) -> None:
+        self._owner = os.getpid()
+        self._detached = False
+        self._on_detach: List[Callable[[], None]] = []
+        self._is_user_file: Callable[[str], bool] = lambda filename: False
+
+    def watch(self, on_detach: List[Callable[[], None]], is_user_file: Callable[[str], bool]) -> None:
+        """From now on children are detached, by these calls in this order."""
+        self._on_detach = on_detach
+        self._is_user_file = is_user_file
+        os.register_at_fork(after_in_child=self._detach)
+
+    @property
+    def is_child(self) -> bool:
+        return self._detached or os.getpid() != self._owner
+
+    def _detach(self) -> None:
+        if not self._detached:
+            self._detached = True
+            for step in self._on_detach:
+                step()
+
+    def leave(self, error: Optional[BaseException]) -> NoReturn:
+        """In a child: ends it as Python would end a program."""
+        code = 0
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            self._detach()
+            if isinstance(error, SystemExit):
+                from .tracebacks import exit_code
+
+                code = exit_code(error) & 255
+                if error.code is not None and not isinstance(error.code, int):
+                    sys.stderr.write(f"{error.code}\n")
+            elif error is not None:
+                from .tracebacks import described
+
+                sys.stderr.write(described(error, self._is_user_file)["traceback"])
+                code = 1
+            sys.stdout.flush()
+            sys.stderr.flush()
+        except BaseException:
+            code = code or 1
+        finally:
+            os._exit(code)

@@ -1,0 +1,54 @@
+"""`_`, `__`, `___`, `Out` and `In`, as in IPython.
+
+The last three values stand in `_`, `__` and `___`, every value in `Out[n]`, every text in `In[n]`; n counts executions.
+As in IPython the underscores are left alone once user code has bound one of them to something of its own (gettext
+does), and `Out` keeps the last thousand values only, for what it keeps cannot be freed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+KEPT = 1000
+NAMES = ("_", "__", "___", "In", "Out")
+
+
+class History:
+    """Writes into the user's namespace."""
+
+    def __init__(self, names: Dict[str, Any]) -> None:
+        self.count = 0
+        self._names = names
+        self._inputs = [""]
+        self._outputs: Dict[int, Any] = {}
+        self._last: Any = ""
+        self._last_but_one: Any = ""
+        self._last_but_two: Any = ""
+        names["_"] = names["__"] = names["___"] = ""
+        names["In"], names["Out"] = self._inputs, self._outputs
+
+    def begin(self, code: str) -> int:
+        """Notes the text of an execution. Returns its count."""
+        self.count = count = self.count + 1
+        inputs = self._inputs
+        while len(inputs) < count:  # user code owns the list as much as we do
+            inputs.append("")
+        inputs.append(code)
+        if count > KEPT:
+            inputs[count - KEPT] = ""
+        return count
+
+    def value(self, value: Any) -> None:
+        """Notes the value of a trailing expression."""
+        names = self._names
+        if (
+            names.get("_") is self._last
+            and names.get("__") is self._last_but_one
+            and names.get("___") is self._last_but_two
+        ):
+            names["___"] = self._last_but_two = self._last_but_one
+            names["__"] = self._last_but_one = self._last
+            names["_"] = self._last = value
+        if value is not self._outputs:
+            self._outputs[self.count] = value
+            self._outputs.pop(self.count - KEPT, None)

@@ -1,0 +1,32 @@
+"""`__main__` is the user's module: what a session defines is found there by pickle, dataclasses and process pools."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import sys
+import types
+from typing import Any, Dict, List, Optional
+
+_runners_main: Optional[types.ModuleType] = None
+
+
+def install(workdir: str, runner_dir: str) -> Dict[str, Any]:
+    """Makes a fresh `__main__`; its dict is the namespace. The workdir comes first on `sys.path`, as for a script."""
+    global _runners_main
+    _runners_main = sys.modules.get("__main__")  # its globals belong to frames that still run
+    module = types.ModuleType("__main__")
+    module.__dict__["__builtins__"] = builtins
+    sys.modules["__main__"] = module
+    sys.argv = [""]
+    sys.path[:] = [workdir] + [entry for entry in sys.path if entry not in (runner_dir, workdir)]
+    return module.__dict__
+
+
+def run_as_file(names: Dict[str, Any], filename: str, argv: List[str]) -> None:
+    """What a script sees of itself: `sys.argv`, `__file__`, and its folder first on `sys.path`."""
+    sys.argv = list(argv)
+    names["__file__"] = filename
+    folder = os.path.dirname(os.path.abspath(filename))
+    if not sys.path or sys.path[0] != folder:
+        sys.path.insert(0, folder)

@@ -1,0 +1,32 @@
+"""Names of types and sizes of objects, read without running user code.
+
+A metaclass may define `__name__`, a class `__sizeof__`, as whatever it likes; the descriptors of `type` and `object`
+themselves tell the truth.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+type_name = type.__dict__["__name__"].__get__
+"""The name of a type, as its definition gave it."""
+
+type_mro = type.__dict__["__mro__"].__get__
+_flags_of = type.__dict__["__flags__"].__get__
+_HEAP_TYPE = 1 << 9
+
+
+def is_class(value: Any) -> bool:
+    """`isinstance(value, type)`, without asking the value's `__class__`."""
+    return type in type_mro(type(value))
+
+
+def shallow_size(value: Any) -> int:
+    """Bytes of the object alone: what a type of C says; of a type of Python only the fixed part."""
+    kind = type(value)
+    if _flags_of(kind) & _HEAP_TYPE:
+        return object.__sizeof__(value)
+    try:
+        return int(kind.__sizeof__(value))
+    except Exception:
+        return object.__sizeof__(value)

@@ -1,0 +1,214 @@
+"""From a forked copy of the supervisor to a session: what the process must become, then the loop over its requests.
+
+```
+fork ──> descriptors, signals, randomness ──> the parts, the limits ──> hello answered ──> requests … ──> EOF: exit
+```
+
+EOF (the host closed the session) ends the process at once: user code's `atexit` handlers do not run, as when a
+process is killed; what must be saved is saved by an execution.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+from typing import Any, Dict, NoReturn
+
+from ..frames import REFUSED, UNKNOWN_METHOD, result
+from ..frames import error as refusal
+from ..linux import die_with_parent
+from ..parts import Parts
+from . import limits, mainmodule, multiprocess, randomness
+from .asynchronous import Asynchronous
+from .connection import Connection
+from .displays import Displays
+from .execution import Executor
+from .forks import Forks
+from .handlers import Handlers
+from .imports import Amendments
+from .inspection import Inspection
+from .interrupts import Interrupts
+from .rawroad import RawRoad
+from .sources import Sources
+from .stdin import Asking, StandardInput
+from .streams import Streams
+from .textroad import TextRoad
+
+RUNNER_DIR = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def serve(parts: Parts) -> NoReturn:
+    """Makes this process the session, and serves it. Never returns."""
+    _become(parts)
+    session = Session(parts)
+    gc.freeze()  # nothing made so far is garbage: later collections need not look at it
+    session.answer_hello(parts)
+    session.loop()
+
+
+def _become(parts: Parts) -> None:
+    die_with_parent(parts.supervisor_pid)
+    if os.getpgrp() != os.getpid():
+        os.setpgid(0, 0)
+    os.dup2(parts.stdout, 1)
+    os.dup2(parts.stderr, 2)
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    os.environ["HIBERNACULUM_SESSION"] = parts.session
+    if os.getcwd() != parts.workdir:
+        os.chdir(parts.workdir)
+    randomness.reseed()
+
+
+class Session:
+    """The parts, wired."""
+
+    def __init__(self, parts: Parts) -> None:
+        page = parts.page
+        names = mainmodule.install(parts.workdir, RUNNER_DIR)
+        self.interrupts = interrupts = Interrupts(page)
+        self.connection = connection = Connection(parts.connection)
+        self.handlers = handlers = Handlers(interrupts, page)
+        raw = RawRoad(page, parts.channel, parts.stdout, parts.stderr)
+        text = TextRoad(page, connection, raw, interrupts)
+        page.close_descriptor()
+        streams = Streams(text)
+        asking = Asking(page, connection, text, raw, interrupts)
+        stdin = StandardInput(asking)
+        sources = Sources()
+        inspection = Inspection(sources)
+        self.forks = forks = Forks()
+        self.asynchronous = asynchronous = Asynchronous(connection, interrupts)
+        self.executor = Executor(
+            names,
+            page.slots,
+            connection,
+            interrupts,
+            handlers,
+            raw,
+            text,
+            streams,
+            stdin,
+            asynchronous,
+            sources,
+            inspection,
+            forks,
+            parts.options.get("stdin") or "ask",
+        )
+        argv = parts.options.get("argv")
+        if isinstance(argv, list):
+            sys.argv = [str(word) for word in argv]
+
+        interrupts.install()
+        handlers.install()
+        streams.install()
+        stdin.install()
+        Displays(page, connection, text, raw, interrupts).install()
+        Amendments(
+            {
+                "asyncio": asynchronous.amend,
+                "inspect": inspection.amend,
+                "getpass": lambda module: setattr(module, "getpass", stdin.getpass),
+                "multiprocessing.context": multiprocess.amend_context,
+                "multiprocessing.popen_spawn_posix": multiprocess.amend_spawn,
+                "multiprocessing.popen_forkserver": multiprocess.amend_spawn,
+                "multiprocessing.pool": multiprocess.amend_pool,
+                "concurrent.futures.process": multiprocess.amend_executor,
+            }
+        ).install()
+        sys.addaudithook(_flush_before_children(text))
+        limits.apply(parts.limits)
+        forks.watch(
+            [interrupts.detach, connection.close, raw.close, streams.detach, asking.detach], sources.__contains__
+        )
+
+    def answer_hello(self, parts: Parts) -> None:
+        """The host learns that the session is ready."""
+        with self.connection.lock:
+            self.connection.send_message(result(parts.hello_id, dict(parts.hello_result, pid=os.getpid())))
+
+    def loop(self) -> NoReturn:
+        """Serves requests until the host closes the connection."""
+        connection, asynchronous, handlers = self.connection, self.asynchronous, self.handlers
+        execute = self.executor.execute
+        message: Dict[str, Any] = {}
+        while True:
+            try:
+                if asynchronous.loop is not None and asynchronous.has_work():
+                    asynchronous.idle()
+                message = connection.receive()
+                if message.get("method") == "execute" and "id" in message:
+                    execute(message["id"], message.get("params") or {})
+                else:
+                    self._other(message)
+                if self.interrupts.late:
+                    handlers.run_late()
+            except BaseException as problem:
+                self.interrupts.depth = 1
+                if self.forks.is_child:
+                    self.forks.leave(problem)
+                self._fail(message, problem)
+
+    def _other(self, message: Dict[str, Any]) -> None:
+        method = message.get("method")
+        if method is None or "id" not in message:  # a late answer, or a notification of a later version
+            return
+        self._refuse(
+            refusal(
+                message["id"],
+                UNKNOWN_METHOD,
+                "session.unsupported",
+                f"a session does not know the method {method!r}",
+                "this runner speaks an earlier version of the protocol, or the name is wrong",
+                "see docs/protocol.md for the methods of a session connection",
+            )
+        )
+
+    def _fail(self, message: Dict[str, Any], problem: BaseException) -> None:
+        """A defect of the runner itself costs one execution."""
+        if isinstance(problem, RecursionError):
+            sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000))
+        self.executor.abandon()
+        if "id" in message:
+            self._refuse(
+                refusal(
+                    message["id"],
+                    REFUSED,
+                    "session.internal",
+                    "the runner failed while it served this request",
+                    f"{type(problem).__name__}: {problem}",
+                    "the session goes on; please report this as a defect",
+                )
+            )
+
+    def _refuse(self, message: Dict[str, Any]) -> None:
+        with self.connection.lock:
+            self.connection.send_message(message)
+
+
+CHILDREN = frozenset(
+    (
+        "os.system",
+        "subprocess.Popen",
+        "os.posix_spawn",
+        "os.spawn",
+        "os.fork",
+        "os.forkpty",
+        "os.exec",
+        "pty.spawn",
+    )
+)
+
+
+def _flush_before_children(text: TextRoad) -> Any:
+    """What was printed before a child starts precedes what the child writes."""
+    flush, children = text.flush, CHILDREN
+
+    def before(event: str, _arguments: Any) -> None:
+        if event in children:
+            flush()
+
+    return before

@@ -1,0 +1,18 @@
+"""Each session its own randomness: a forked copy of the supervisor would else repeat what its siblings draw.
+
+(CPython reseeds `random` in every fork by a hook of its own, where it was imported before; being sure costs nothing.)
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def reseed() -> None:
+    """Seeds `random` and numpy's legacy generator from the kernel, where they are imported."""
+    random = sys.modules.get("random")
+    if random is not None:
+        random.seed()
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed()

@@ -1,0 +1,117 @@
+"""The value of a trailing expression, as it travels: a bounded repr, JSON where that is exact, the type's name.
+
+JSON is *exact* when reading it back gives an equal value of the same types: None, bool, int, finite float, str
+without lone surrogates, and lists and dicts (with str keys) of those, of exactly these types. A tuple is not (JSON
+would make it a list), NaN is not, a subclass of int is not. Finding out runs no user code.
+"""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import Any, NamedTuple, Optional, Tuple
+
+from .names import type_name
+
+JSON_ELEMENTS = 1_000_000  # a longer value has no JSON: nobody should wait for it unasked
+JSON_DEPTH = 100  # the host reads 128 levels
+
+_repr = repr  # user code may rebind it
+_ATOMS = frozenset((type(None), bool, int, float, str))
+_EXACT = _ATOMS | {list, dict}
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
+
+
+class Value(NamedTuple):
+    """`repr` and `json` may be huge; `cut` is how many bytes of the repr were left out."""
+
+    repr: str
+    json: Optional[str]
+    type: str
+    cut: int
+
+
+def capture(value: Any, limit: int) -> Value:
+    """Describes `value`, which is not None. Runs its `__repr__`; an interrupt may end that, nothing else."""
+    kind = type(value)
+    text = shown(value)
+    if kind is int:
+        exact: Optional[str] = text if text[0] != "<" else None  # "<…": too long for int-to-str
+    else:
+        exact = exact_json(value, limit) if kind in _EXACT else None
+    cut = 0
+    if len(text) > limit >> 2:  # at most 4 bytes a character
+        text, cut = bounded(text, limit)
+    return Value(text, exact, type_name(kind), cut)
+
+
+def bounded(text: str, limit: int) -> Tuple[str, int]:
+    """The whole characters within the first `limit` bytes of its UTF-8, and how many bytes are left out."""
+    if text.isascii():
+        return text[:limit], max(0, len(text) - limit)
+    data = text.encode("utf-8", "backslashreplace")
+    kept = data[:limit].decode("utf-8", "ignore")
+    return kept, len(data) - len(kept.encode())
+
+
+def shown(value: Any) -> str:
+    """`repr(value)`; where that fails, a text that says so."""
+    try:
+        text = _repr(value)
+    except Exception as error:
+        return f"<{type_name(type(value))} object; repr failed: {described(error)}>"
+    return text if type(text) is str else str.__str__(text)
+
+
+def described(error: BaseException) -> str:
+    """`Type: message`, whatever the exception's own `__str__` does."""
+    name = type_name(type(error))
+    try:
+        message = str(error)
+    except Exception:
+        message = f"<unprintable {name} object>"
+    return name + ": " + message if message else name
+
+
+def exact_json(value: Any, limit: int) -> Optional[str]:
+    """The JSON of a value, or None where it has no exact one, or one longer than `limit` characters."""
+    kind = type(value)
+    if kind is float:
+        return float.__repr__(value) if isfinite(value) else None
+    if kind is bool:
+        return "true" if value else "false"
+    if kind is list or kind is dict:
+        if not _is_exact(value):
+            return None
+    elif kind not in _ATOMS:
+        return None
+    try:
+        text = _encode(value)
+        text.encode()
+    except (ValueError, RecursionError, MemoryError):  # NaN, a lone surrogate, an int too long for text
+        return None
+    return text if len(text) <= limit else None
+
+
+def _is_exact(value: Any) -> bool:
+    """Looks at types only, level by level; `map` and `set` do it without a Python step for each element."""
+    level, elements = [value], 0
+    for _ in range(JSON_DEPTH):
+        deeper: list = []
+        for container in level:
+            elements += len(container)
+            if elements > JSON_ELEMENTS:
+                return False
+            if type(container) is dict:
+                if not set(map(type, container)) <= {str}:
+                    return False
+                container = list(container.values())
+            kinds = set(map(type, container))
+            if not kinds <= _EXACT:
+                return False
+            if list in kinds or dict in kinds:
+                deeper += [item for item in container if type(item) is list or type(item) is dict]
+        if not deeper:
+            return True
+        level = deeper
+    return False

@@ -1,0 +1,119 @@
+"""One epoll loop: descriptors, timers, and long work that is done in slices between events."""
+
+import heapq
+import select
+import time
+from collections import deque
+from typing import Callable, Deque, Dict, Iterator, List, Optional, Tuple
+
+READ = select.EPOLLIN
+WRITE = select.EPOLLOUT
+HANG_UP = select.EPOLLRDHUP  # the other side will send no more (EPOLLHUP and EPOLLERR are always told)
+
+Work = Iterator[Optional[float]]
+Handler = Callable[[int], None]  # is given the epoll events
+
+
+class Timer:
+    """Something that is to be done once. `cancel` is enough to forget it."""
+
+    __slots__ = ("action",)
+
+    def __init__(self, action: Callable[[], None]) -> None:
+        self.action: Optional[Callable[[], None]] = action
+
+    def cancel(self) -> None:
+        self.action = None
+
+
+class Loop:
+    """Runs handlers, one at a time. An exception of one is counted and ends nothing."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._handlers: Dict[int, Handler] = {}
+        self._timers: List[Tuple[float, int, Timer]] = []
+        self._work: Deque[Work] = deque()
+        self._serial = 0
+        self.errors: Deque[str] = deque(maxlen=20)
+        self.error_count = 0
+
+    def add(self, fd: int, events: int, handler: Handler) -> None:
+        self._epoll.register(fd, events)
+        self._handlers[fd] = handler
+
+    def change(self, fd: int, events: int) -> None:
+        self._epoll.modify(fd, events)
+
+    def remove(self, fd: int) -> None:
+        """Forgets it; before it is closed. One that is not known is no error."""
+        if self._handlers.pop(fd, None) is not None:
+            try:
+                self._epoll.unregister(fd)
+            except OSError:
+                pass
+
+    def after(self, seconds: float, action: Callable[[], None]) -> Timer:
+        timer = Timer(action)
+        self._serial += 1
+        heapq.heappush(self._timers, (time.monotonic() + seconds, self._serial, timer))
+        return timer
+
+    def start(self, work: Work) -> None:
+        """Does long work between events. It yields after each slice of a millisecond or so: how many seconds to wait
+        before the next, or None."""
+        self._work.append(work)
+
+    def close(self) -> None:
+        """In a forked child: the epoll instance is shared with the parent, so only the descriptor is closed."""
+        self._epoll.close()
+
+    def run(self) -> None:
+        """For ever. Only what is no `Exception` comes through."""
+        while True:
+            for fd, events in self._epoll.poll(self._patience()):
+                handler = self._handlers.get(fd)  # an earlier handler of this turn may have removed it
+                if handler is not None:
+                    self._guarded(handler, events)
+            self._run_timers()
+            if self._work:
+                self._run_slice()
+
+    def _patience(self) -> float:
+        if self._work:
+            return 0
+        while self._timers and self._timers[0][2].action is None:
+            heapq.heappop(self._timers)
+        return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else -1
+
+    def _run_timers(self) -> None:
+        now = time.monotonic()
+        while self._timers and self._timers[0][0] <= now:
+            action = heapq.heappop(self._timers)[2].action
+            if action is not None:
+                self._guarded(lambda _events, action=action: action(), 0)  # type: ignore[misc]
+
+    def _run_slice(self) -> None:
+        work = self._work.popleft()
+        try:
+            pause = next(work)
+        except StopIteration:
+            return
+        except Exception as error:
+            self.note(error)
+            return
+        if pause:
+            self.after(pause, lambda: self._work.append(work))
+        else:
+            self._work.append(work)
+
+    def _guarded(self, handler: Handler, events: int) -> None:
+        try:
+            handler(events)
+        except Exception as error:
+            self.note(error)
+
+    def note(self, error: BaseException) -> None:
+        """Counts an error that ended nothing; `stats` tells."""
+        self.error_count += 1
+        self.errors.append(f"{type(error).__name__}: {error}"[:500])

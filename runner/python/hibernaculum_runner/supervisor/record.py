@@ -1,0 +1,51 @@
+"""What the supervisor knows of one session."""
+
+from typing import List, Optional
+
+from ..page import Page
+
+INITIAL_CREDIT = 1 << 20
+
+
+class Pipe:
+    """The read end of a session's fd 1 or fd 2."""
+
+    __slots__ = ("at_end", "barrier", "enlarged", "fd", "position", "stream", "watched")
+
+    def __init__(self, stream: int, fd: int) -> None:
+        self.stream = stream  # 1 or 2
+        self.fd = fd
+        self.position = 0  # bytes taken so far. The page holds a copy, which user code could scribble on
+        self.barrier = 0  # bytes that must still be taken before a waiting barrier is answered
+        self.watched = False  # whether the loop tells us of new bytes
+        self.at_end = False  # every write end is closed
+        self.enlarged = False
+
+
+class Record:
+    """One session process. It is *ending* from the moment that its end is wanted or known."""
+
+    __slots__ = (
+        "barrier", "channel", "connection", "credit", "ending", "interrupts", "killed_by", "page", "pid", "pipes",
+        "session", "text_known", "watch_patience", "watched",
+    )  # fmt: skip
+
+    def __init__(self, session: str, connection: int, channel: int, pipes: List[Pipe], page: Page) -> None:
+        self.session = session
+        self.pid = 0
+        self.connection = connection  # kept to shut it down after a death, whoever else holds a copy
+        self.channel = channel
+        self.pipes = pipes
+        self.page = page
+        self.credit = INITIAL_CREDIT
+        self.text_known = 0  # position up to which text was forwarded
+        self.watched: Optional[int] = None  # the execution whose text is forwarded
+        self.watch_patience = 0
+        self.barrier = False  # the session waits for us to have drained its pipes
+        self.interrupts = 0  # sent so far
+        self.killed_by: Optional[str] = None
+        self.ending = False
+
+    def raw(self) -> List[int]:
+        """How much of fd 1 and fd 2 has been taken."""
+        return [pipe.position for pipe in self.pipes]

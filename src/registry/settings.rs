@@ -1,0 +1,160 @@
+//! What can be set of a backend: a small JSON object, read strictly, so that a misspelt setting is an error and not a surprise.
+
+use std::time::Duration;
+
+use hibernaculum_core::ConfigError;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The settings of one backend, as a configuration file has them.
+///
+/// They are checked by the backend that they are for. `null` is as good as unset.
+///
+/// ```
+/// use hibernaculum::Settings;
+/// let by_hand = Settings::default().with("python", "python3.12").with("start_timeout", 20);
+/// let from_json: Settings = r#"{"python": "python3.12", "start_timeout": 20}"#.parse()?;
+/// assert_eq!(by_hand, from_json);
+/// # Ok::<(), hibernaculum::ConfigError>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Settings(Map<String, Value>);
+
+impl Settings {
+    /// Sets one of them.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.0.insert(name.into(), value.into());
+        self
+    }
+
+    /// Reads them for the backend of that name: what its factory begins with.
+    pub fn read(self, backend: impl Into<String>) -> SettingsReader {
+        SettingsReader { backend: backend.into(), left: self.0, known: Vec::new() }
+    }
+}
+
+impl From<Map<String, Value>> for Settings {
+    fn from(settings: Map<String, Value>) -> Self {
+        Self(settings)
+    }
+}
+
+impl std::str::FromStr for Settings {
+    type Err = ConfigError;
+
+    /// Reads a JSON object; an empty text is an empty one.
+    fn from_str(text: &str) -> Result<Self, ConfigError> {
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        serde_json::from_str(text)
+            .map_err(|error| invalid("settings", text, format!("must be a JSON object ({error})")))
+    }
+}
+
+/// Takes settings out one by one; what is left at the end is unknown, and refused.
+#[derive(Debug)]
+#[must_use = "finish it, so that unknown settings are refused"]
+pub struct SettingsReader {
+    backend: String,
+    left: Map<String, Value>,
+    known: Vec<&'static str>,
+}
+
+impl SettingsReader {
+    /// A text.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] for anything else.
+    pub fn text(&mut self, name: &'static str) -> Result<Option<String>, ConfigError> {
+        self.take(name, "must be a text", |value| match value {
+            Value::String(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    /// A list of texts.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] for anything else.
+    pub fn texts(&mut self, name: &'static str) -> Result<Option<Vec<String>>, ConfigError> {
+        self.take(name, "must be a list of texts", |value| serde_json::from_value(value).ok())
+    }
+
+    /// `true` or `false`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] for anything else.
+    pub fn flag(&mut self, name: &'static str) -> Result<Option<bool>, ConfigError> {
+        self.take(name, "must be true or false", |value| value.as_bool())
+    }
+
+    /// A time: seconds as a number, or a text such as `500ms`, `30s`, `1h 30m`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] for anything else, and for a negative time.
+    pub fn duration(&mut self, name: &'static str) -> Result<Option<Duration>, ConfigError> {
+        let rule = "must be a number of seconds, or a text such as `30s` or `2m`";
+        self.take(name, rule, |value| match value {
+            Value::Number(seconds) => Duration::try_from_secs_f64(seconds.as_f64()?).ok(),
+            Value::String(text) => Duration::try_from(text.parse::<jiff::SignedDuration>().ok()?).ok(),
+            _ => None,
+        })
+    }
+
+    /// Anything that can be read from JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] for what cannot, saying `rule`, such as "must be a list of ports".
+    pub fn json<T: serde::de::DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        rule: &str,
+    ) -> Result<Option<T>, ConfigError> {
+        self.take(name, rule, |value| serde_json::from_value(value).ok())
+    }
+
+    /// Refuses what nobody asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`], which tells the settings that there are.
+    pub fn finish(mut self) -> Result<(), ConfigError> {
+        let Some((name, value)) = self.left.iter().next() else {
+            return Ok(());
+        };
+        self.known.sort_unstable();
+        let rule = match self.known.as_slice() {
+            [] => "is no setting of this backend, which has none".to_owned(),
+            known => format!("is no setting of this backend, whose settings are: {}", known.join(", ")),
+        };
+        Err(invalid(&format!("{}.{name}", self.backend), &value.to_string(), rule))
+    }
+
+    fn take<T>(
+        &mut self,
+        name: &'static str,
+        rule: &str,
+        read: impl FnOnce(Value) -> Option<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        self.known.push(name);
+        let Some(value) = self.left.remove(name).filter(|value| !value.is_null()) else {
+            return Ok(None);
+        };
+        let shown = value.to_string();
+        let read = read(value);
+        read.map(Some).ok_or_else(|| invalid(&format!("{}.{name}", self.backend), &shown, rule.to_owned()))
+    }
+}
+
+fn invalid(field: &str, value: &str, rule: String) -> ConfigError {
+    let short = |text: &str| text.chars().take(80).flat_map(char::escape_debug).collect();
+    ConfigError::Invalid { field: short(field), value: short(value), rule }
+}

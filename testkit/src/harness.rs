@@ -1,0 +1,171 @@
+//! The suite as a test binary: one trial per case and backend, as `cargo test` and `cargo nextest` know them.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hibernaculum_core::Backend;
+use libtest_mimic::{Arguments, Completion, Conclusion, Failed, FormatSetting, Trial};
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::Semaphore;
+
+use crate::case::Case;
+use crate::cases;
+use crate::require::Requirements;
+use crate::table::Table;
+use crate::verdict::{Verdict, check};
+
+/// How many cases run on one backend at a time.
+const AT_ONCE: usize = 4;
+
+/// A backend that is held to the suite, or the reason why it cannot be.
+pub struct Subject {
+    name: String,
+    backend: Result<Arc<dyn Backend>, String>,
+}
+
+impl Subject {
+    /// A backend, under the name that the trials are to show.
+    pub fn new(name: impl Into<String>, backend: Arc<dyn Backend>) -> Self {
+        Self { name: name.into(), backend: Ok(backend) }
+    }
+
+    /// A backend that is not there, with the reason. All its cases are told as not applicable, and fail where `HIBERNACULUM_REQUIRE` has its name.
+    pub fn missing(name: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { name: name.into(), backend: Err(reason.into()) }
+    }
+}
+
+impl std::fmt::Debug for Subject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subject").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Runs the suite on the backends that `subjects` makes, by the arguments of the command line; what a test without libtest's harness returns.
+pub fn main(subjects: impl AsyncFnOnce() -> Vec<Subject>) -> ExitCode {
+    let arguments = Arguments::from_args();
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            #[expect(clippy::print_stderr, reason = "a test binary speaks to people")]
+            {
+                eprintln!("the runtime did not start: {error}");
+            }
+            return ExitCode::FAILURE;
+        }
+    };
+    let subjects = runtime.block_on(subjects());
+    let conclusion = run(&arguments, subjects, &Requirements::from_env(), runtime.handle());
+    runtime.shutdown_timeout(Duration::from_secs(10));
+    conclusion.exit_code()
+}
+
+/// Runs the suite and prints the closing table.
+pub fn run(
+    arguments: &Arguments,
+    subjects: Vec<Subject>,
+    requirements: &Requirements,
+    runtime: &Handle,
+) -> Conclusion {
+    let smoke = std::env::var_os("HIBERNACULUM_SMOKE").is_some_and(|value| !value.is_empty() && value != "0");
+    let suite: Vec<&Case> = cases::all().filter(|case| case.smoke || !smoke).collect();
+    let table = Arc::new(Table::default());
+    let trials = trials(arguments, &suite, subjects, requirements, runtime, &table);
+    let conclusion = libtest_mimic::run(arguments, trials);
+    if let Some(table) = closing(arguments, &table) {
+        #[expect(clippy::print_stdout, reason = "a test binary speaks to people")]
+        {
+            println!("{table}");
+        }
+    }
+    conclusion
+}
+
+/// The closing table, unless a program reads the output: one that asks for the list, for single trials, or for JSON.
+pub(crate) fn closing(arguments: &Arguments, table: &Table) -> Option<String> {
+    let for_people = !arguments.list && !arguments.exact && arguments.format != Some(FormatSetting::Json);
+    Some(table.render()).filter(|text| for_people && !text.is_empty())
+}
+
+/// One trial per case and subject.
+pub(crate) fn trials(
+    arguments: &Arguments,
+    suite: &[&'static Case],
+    subjects: Vec<Subject>,
+    requirements: &Requirements,
+    runtime: &Handle,
+    table: &Arc<Table>,
+) -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for subject in subjects {
+        let permits = Arc::new(Semaphore::new(AT_ONCE));
+        for &case in suite {
+            let trial = Attempt {
+                subject: subject.name.clone(),
+                backend: subject.backend.clone(),
+                case,
+                requirements: requirements.clone(),
+                permits: Arc::clone(&permits),
+                table: Arc::clone(table),
+            };
+            // nextest learns from the list what does not apply. Here it is the run that tells, because it can tell the reason.
+            let listed = arguments.list || arguments.ignored;
+            let ignored = listed && trial.is_excluded_from_the_start();
+            let runtime = runtime.clone();
+            let name = format!("{}::{}", subject.name, case.name);
+            trials.push(Trial::ignorable_test(name, move || trial.run(&runtime)).with_ignored_flag(ignored));
+        }
+    }
+    trials
+}
+
+/// One case on one subject, to be tried.
+struct Attempt {
+    subject: String,
+    backend: Result<Arc<dyn Backend>, String>,
+    case: &'static Case,
+    requirements: Requirements,
+    permits: Arc<Semaphore>,
+    table: Arc<Table>,
+}
+
+impl Attempt {
+    fn is_excluded_from_the_start(&self) -> bool {
+        let lacks = match &self.backend {
+            Ok(backend) => self.case.lacks(backend.features()).map(crate::case::Need::name),
+            Err(_) => Some(self.subject.as_str()),
+        };
+        lacks.is_some_and(|lacks| !self.requirements.demand(lacks))
+    }
+
+    fn run(self, runtime: &Handle) -> Result<Completion, Failed> {
+        let verdict = runtime.block_on(self.verdict());
+        self.table.count(&self.subject, &verdict);
+        match verdict {
+            Verdict::Kept => Ok(Completion::Completed),
+            Verdict::Broken(message) => Err(message.into()),
+            Verdict::NotApplicable { reason, .. } => Ok(Completion::ignored_with(reason)),
+        }
+    }
+
+    async fn verdict(&self) -> Verdict {
+        let verdict = match &self.backend {
+            Ok(backend) => {
+                // The semaphore is never closed; without a permit the case would only run beside more others.
+                let _permit = self.permits.acquire().await.ok();
+                check(self.case, backend).await
+            }
+            Err(reason) => Verdict::NotApplicable {
+                lacks: self.subject.clone(),
+                reason: format!("not applicable: {reason}"),
+            },
+        };
+        match verdict {
+            Verdict::NotApplicable { lacks, reason } if self.requirements.demand(&lacks) => {
+                Verdict::Broken(format!("HIBERNACULUM_REQUIRE demands `{lacks}`, but: {reason}"))
+            }
+            verdict => verdict,
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The saboteurs: one broken promise each, and the case that must notice.
+
+use hibernaculum_core::{
+    CrashCause, Event, EventKind, ExecutionId, InputReply, Limits, OutputStream, RecoveryPolicy, StateAfter,
+    Status, StdinPolicy, Timeout, Value,
+};
+
+use super::Saboteur;
+use super::bends::{
+    AttachesFromTheFirst, Bend, BendsAnswer, BendsEvents, BendsInfo, BendsList, BendsOutcome, BendsRequest,
+    BendsSandbox, BendsSession, Call, Omits,
+};
+
+/// What a saboteur does, boxed.
+pub(super) type Vice = Box<dyn Bend>;
+
+macro_rules! saboteurs {
+    ($($name:ident breaks $case:ident: $vice:expr;)*) => {
+        /// Every saboteur.
+        pub fn all() -> impl Iterator<Item = Saboteur> {
+            [$(Saboteur { name: stringify!($name), breaks: stringify!($case), vice: || Box::new($vice) }),*].into_iter()
+        }
+    };
+}
+
+saboteurs! {
+    drops_a_chunk breaks output_before_an_exception_is_there: BendsEvents::new(|_, event| match event.kind {
+        EventKind::Output { .. } => vec![],
+        _ => vec![event],
+    });
+    swaps_two_chunks breaks the_two_streams_keep_their_order: BendsEvents::new(swap);
+    gives_a_chunk_twice breaks prints_and_awaited_children_keep_their_order: BendsEvents::new(|_, event| match event.kind {
+        EventKind::Output { .. } => vec![event.clone(), event],
+        _ => vec![event],
+    });
+    mixes_the_streams_up breaks stdout_and_stderr_are_told_apart: BendsEvents::new(|_, mut event| {
+        if let EventKind::Output { stream, .. } = &mut event.kind {
+            *stream = OutputStream::Stdout;
+        }
+        vec![event]
+    });
+    holds_output_back breaks print_is_seen_while_the_code_runs: BendsEvents::new(|kept, event| match event.kind {
+        EventKind::Output { .. } => {
+            kept.push(event);
+            vec![]
+        }
+        EventKind::Finished(_) => kept.drain(..).chain([event]).collect(),
+        _ => vec![event],
+    });
+    loses_background_output breaks what_a_child_prints_after_the_end_is_background: BendsEvents::new(|_, event| {
+        match event.kind {
+            EventKind::Background { .. } => vec![],
+            _ => vec![event],
+        }
+    });
+    blames_background_output_on_the_next breaks what_a_thread_prints_after_the_end_is_background:
+        BendsEvents::new(|kept, mut event| match event.kind {
+            EventKind::Background { stream, text } => {
+                event.kind = EventKind::Output { stream, text };
+                kept.push(event);
+                vec![]
+            }
+            EventKind::Started => [event].into_iter().chain(kept.drain(..)).collect(),
+            _ => vec![event],
+        });
+    skips_a_number breaks names_live_between_executions: BendsEvents::with_numbers(|_, mut event| {
+        event.seq += u64::from(event.is_last());
+        vec![event]
+    });
+    never_says_started breaks a_trailing_expression_is_the_value: BendsEvents::new(|_, event| match event.kind {
+        EventKind::Started => vec![],
+        _ => vec![event],
+    });
+    talks_on_after_the_end breaks an_exception_is_an_outcome: BendsEvents::new(|_, event| {
+        if event.is_last() { vec![event.clone(), event] } else { vec![event] }
+    });
+    answers_with_the_last_result breaks many_callers_get_their_own_answers: BendsEvents::new(answer_late);
+    keeps_a_lost_state breaks a_segfault_is_a_crash_with_its_signal: BendsOutcome(|outcome| {
+        outcome.state = StateAfter::Kept;
+    });
+    loses_a_kept_state breaks a_timeout_keeps_the_session: BendsOutcome(|outcome| {
+        if outcome.status == Status::TimedOut {
+            outcome.state = StateAfter::Lost;
+        }
+    });
+    does_not_know_the_cause breaks an_exit_past_python_is_a_crash_with_its_code: BendsOutcome(|outcome| {
+        outcome.crash = outcome.crash.take().map(|_| CrashCause::Unknown);
+    });
+    calls_a_timeout_an_interrupt breaks a_timeout_keeps_partial_output: BendsOutcome(|outcome| {
+        if outcome.status == Status::TimedOut {
+            outcome.status = Status::Interrupted;
+        }
+    });
+    counts_wrong breaks executions_of_an_interpreter_are_numbered: BendsOutcome(|outcome| outcome.count += 1);
+    forgets_changes breaks changes_tell_what_was_bound_rebound_and_removed: BendsOutcome(|outcome| {
+        outcome.changes.modified.clear();
+    });
+    forgets_warnings breaks a_crash_while_idle_is_noticed_and_told: BendsOutcome(|outcome| {
+        outcome.warnings.clear();
+    });
+    rounds_numbers breaks an_integer_of_400_digits_is_told_exactly: BendsOutcome(|outcome| {
+        if let Some(Value { repr, .. }) = outcome.value.as_mut() {
+            repr.truncate(17);
+        }
+    });
+    shows_its_own_frames breaks a_traceback_shows_the_users_lines_only: BendsOutcome(|outcome| {
+        if let Some(error) = outcome.error.as_mut() {
+            error.traceback.insert_str(0, "  File \"engine.py\", line 1, in run\n");
+        }
+    });
+    ignores_deadlines breaks a_timeout_keeps_the_session: BendsRequest(|request| {
+        request.timeout = Timeout::Unlimited;
+    });
+    runs_an_id_twice breaks an_execution_id_runs_once: BendsRequest(|request| request.id = ExecutionId::new());
+    asks_although_denied breaks denied_input_raises_an_eof_error_that_says_why: BendsRequest(|request| {
+        request.stdin = StdinPolicy::Ask;
+    });
+    trims_the_code breaks code_with_nul_is_a_failure: BendsRequest(|request| {
+        request.code = request.code.replace('\0', "");
+    });
+    notes_everything_in_history breaks history_can_be_left_alone: BendsRequest(|request| {
+        request.store_history = true;
+    });
+    drops_limits_in_silence breaks a_limit_that_is_not_enforced_is_refused: BendsSandbox(|spec| {
+        spec.limits = Limits::default();
+    });
+    forgets_the_environment breaks variables_of_the_spec_are_there: BendsSandbox(|spec| spec.env.clear());
+    hides_a_sandbox breaks a_sandbox_is_made_listed_and_ended: BendsList(Vec::clear);
+    has_no_end_to_its_queue breaks a_full_queue_says_busy: BendsSession(|spec| spec.queue_limit = 1000);
+    revives_what_should_stay_dead breaks without_recovery_a_crashed_session_stays_crashed: BendsSession(|spec| {
+        spec.recovery = RecoveryPolicy::FreshOnCrash;
+    });
+    counts_no_crashes breaks crashes_are_counted: BendsInfo(|info| info.crashes = 0);
+    is_never_busy breaks a_session_tells_what_it_does: BendsInfo(|info| {
+        info.state = hibernaculum_core::SessionState::Idle;
+    });
+    leaves_sandboxes_behind breaks a_sandbox_is_made_listed_and_ended: Omits(Call::Destroy);
+    leaves_dropped_sandboxes_behind breaks a_dropped_handle_ends_its_sandbox: Omits(Call::Abandon);
+    leaves_dropped_sessions_open breaks a_dropped_handle_closes_its_session: Omits(Call::AbandonSession);
+    closes_nothing breaks a_closed_session_says_so: Omits(Call::Close);
+    gives_everybody_the_same_session breaks sessions_share_no_names: Omits(Call::Open);
+    promises_an_interrupt breaks an_interrupt_keeps_the_session: Omits(Call::Interrupt);
+    lets_the_dropped_run_on breaks dropping_an_execution_interrupts_it: Omits(Call::InterruptDropped);
+    takes_any_answer breaks an_answer_that_nobody_waits_for_is_refused: Omits(Call::RefuseAnswer);
+    interrupts_the_detached breaks a_detached_flood_is_told_as_a_gap: Omits(Call::Detach);
+    trims_answers breaks an_answer_may_be_long_and_of_any_characters: BendsAnswer(|reply| match reply {
+        InputReply::Line(line) => InputReply::Line(line.chars().filter(char::is_ascii).collect()),
+        other => other,
+    });
+    repeats_what_was_seen breaks an_execution_that_runs_is_taken_up_in_the_middle: AttachesFromTheFirst;
+}
+
+/// Keeps every other chunk back, and gives it after the next.
+fn swap(kept: &mut Vec<Event>, event: Event) -> Vec<Event> {
+    let is_output = matches!(event.kind, EventKind::Output { .. });
+    match kept.pop() {
+        Some(earlier) if is_output => vec![event, earlier],
+        Some(earlier) => vec![earlier, event],
+        None if is_output => {
+            kept.push(event);
+            vec![]
+        }
+        None => vec![event],
+    }
+}
+
+/// Gives each execution the outcome of the one before it.
+fn answer_late(kept: &mut Vec<Event>, mut event: Event) -> Vec<Event> {
+    if event.is_last() {
+        let own = event.clone();
+        if let Some(earlier) = kept.pop() {
+            event.kind = earlier.kind;
+        }
+        kept.push(own);
+    }
+    vec![event]
+}

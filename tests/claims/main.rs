@@ -1,0 +1,4 @@
+//! The tables and documents of the house, held to what they claim.
+
+mod catalogue;
+mod registry;

@@ -1,0 +1,24 @@
+//! Backends by name, as a program's configuration gives them.
+
+use hibernaculum::{Registry, Settings, backend};
+
+#[tokio::test]
+async fn an_unknown_backend_names_the_known_ones() {
+    let Err(error) = backend("lokal").await.map(drop) else { panic!("there is a backend `lokal`") };
+    let told = error.explain();
+    assert_eq!(told.code, "config.unknown_backend");
+    assert!(told.what.contains("`lokal`"), "{told}");
+    for name in Registry::builtin().names() {
+        assert!(told.why.contains(name), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn every_backend_of_this_build_says_that_it_is_the_one_that_was_asked_for() {
+    let registry = Registry::builtin();
+    assert!(registry.names().count() > 0, "this build has no backend to test");
+    for name in registry.names() {
+        let made = registry.create(name, &Settings::default()).await;
+        assert_eq!(made.map(|backend| backend.features().backend.clone()).ok().as_deref(), Some(name));
+    }
+}
