@@ -33,6 +33,7 @@ mod python;
 mod removal;
 mod runner_files;
 mod strays;
+mod stream;
 mod tail;
 
 pub use backend::{LocalBackend, LocalBackendBuilder};

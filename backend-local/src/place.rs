@@ -1,6 +1,6 @@
 //! One sandbox on this machine.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep};
 
 use crate::ending::{Ending, GRACE};
+use crate::stream::LocalStream;
 
 /// How long the supervisor may be too busy to take one more connection.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
@@ -27,6 +28,11 @@ pub struct LocalPlace {
     pub(crate) ending: Ending,
 }
 
+fn broken(error: io::Error) -> Error {
+    let doing = "connecting to the supervisor".to_owned();
+    TransportError::Broken { doing, source: Some(error.into()) }.into()
+}
+
 impl Place for LocalPlace {
     fn ready(&self) -> &Ready {
         &self.ready
@@ -40,15 +46,15 @@ impl Place for LocalPlace {
         let deadline = Instant::now() + BUSY_LIMIT;
         loop {
             match UnixStream::connect(&self.socket).await {
-                Ok(stream) => return Ok(Box::new(stream)),
+                Ok(stream) => {
+                    let stream = stream.into_std().and_then(LocalStream::new).map_err(broken)?;
+                    return Ok(Box::new(stream));
+                }
                 // A unix socket whose backlog is full refuses at once, and asks to be tried again.
                 Err(error) if error.kind() == ErrorKind::WouldBlock && Instant::now() < deadline => {
                     sleep(BUSY_LOOK).await;
                 }
-                Err(error) => {
-                    let doing = "connecting to the supervisor".to_owned();
-                    return Err(TransportError::Broken { doing, source: Some(error.into()) }.into());
-                }
+                Err(error) => return Err(broken(error)),
             }
         }
     }

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use hibernaculum::{
     Error, EventKind, Execution, ExecutionRequest, LocalBackend, Sandbox, SandboxSpec, Session, Timeout,
 };
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
-/// A session to measure, with its runtime: the one that `#[tokio::main]` makes.
+/// A session to measure, with its runtime: one thread, on which the caller's future runs beside the session's task.
+///
+/// (A future that `block_on` runs beside a multi-threaded runtime is on a thread of its own, and pays for two more switches; a spawned task does not.)
 #[derive(Debug)]
 pub struct Product {
     session: Session,
@@ -28,7 +30,7 @@ impl Product {
     /// Where the system refuses a thread.
     pub fn open() -> Result<Self, Error> {
         #[expect(clippy::expect_used, reason = "without a thread there is nothing to measure")]
-        let runtime = Runtime::new().expect("the system gives a thread");
+        let runtime = Builder::new_current_thread().enable_all().build().expect("the system gives a thread");
         let (sandbox, session) = runtime.block_on(async {
             let backend = LocalBackend::builder().build()?;
             let sandbox = Sandbox::create(&backend, SandboxSpec::default()).await?;
