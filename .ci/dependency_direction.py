@@ -11,9 +11,10 @@
         ├─ pool ───────────── core
         └─ server ─────────── core, pool; never a backend
      facade `hibernaculum`    all of them, each but core behind a feature
-     cli ──────────────────── facade, server
+     cli ──────────────────── facade, server, benches
      testkit                  core, runner, engine; itself a dev-dependency only
-     tests, benches           everything: they are never published
+     tests                    everything: they are never published
+     benches                  facade: what `hib bench` measures
 
 A package that is missing in the table fails: whoever adds one decides its place here.
 """
@@ -38,10 +39,10 @@ MAY_KNOW: Dict[str, Set[str]] = {
     "pool": {"core"},
     "server": {"core", "pool"},
     "facade": LIBRARIES,
-    "cli": {"facade", "server"},
+    "cli": {"facade", "server", "benches"},
     "testkit": {"core", "runner", "engine"},
     "tests": ALL,
-    "benches": ALL,
+    "benches": {"facade", "backend-local"},
     **{backend: {"core", "runner", "engine"} for backend in BACKENDS},
 }
 

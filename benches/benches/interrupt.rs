@@ -3,15 +3,18 @@
 #![expect(clippy::expect_used, reason = "a bench that cannot run says so by a panic")]
 
 use criterion::Criterion;
-use hibernaculum_benches::{Contest, Floor, Mode, Product, floor_script};
+use hibernaculum::LocalBackend;
+use hibernaculum_benches::{Bench, Contest, Floor, Mode};
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    let product = Product::open().expect("a session opens");
-    let python = product.python().expect("Python knows its executable");
-    let mut floor = Floor::start(&python, floor_script(), Mode::Interrupt).expect("the floor starts");
+    let backend = LocalBackend::builder().build().expect("a backend is made");
+    let bench =
+        Bench::open("local", backend, Bench::runtime().expect("a runtime is made")).expect("a session opens");
+    let (product, python) = (bench.product(), bench.python());
+    let mut floor = Floor::start(python, Mode::Interrupt).expect("the floor starts");
     for (name, busy) in [("interrupt_sleep", false), ("interrupt_busy", true)] {
-        let mut contest = Contest::new(name, 5.0);
+        let mut contest = Contest::default();
         let mut both = |iterations| {
             let product = || Ok(product.interrupt(busy).expect("the session is interrupted"));
             let floor = || floor.interrupt(busy);
@@ -22,8 +25,8 @@ fn main() {
         group.bench_function("session", |bencher| bencher.iter_custom(|iterations| both(iterations).product));
         group.bench_function("floor", |bencher| bencher.iter_custom(|iterations| both(iterations).floor));
         group.finish();
-        contest.print();
+        contest.print(name);
     }
-    product.close().expect("the sandbox closes");
+    bench.close().expect("the sandbox closes");
     criterion.final_summary();
 }

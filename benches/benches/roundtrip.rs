@@ -5,14 +5,17 @@
 use std::time::Instant;
 
 use criterion::Criterion;
-use hibernaculum_benches::{Contest, Floor, Mode, Product, floor_script};
+use hibernaculum::LocalBackend;
+use hibernaculum_benches::{Bench, Contest, Floor, Mode};
 
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
-    let product = Product::open().expect("a session opens");
-    let python = product.python().expect("Python knows its executable");
-    let mut floor = Floor::start(&python, floor_script(), Mode::Roundtrip).expect("the floor starts");
-    let mut contest = Contest::new("roundtrip", 1.8);
+    let backend = LocalBackend::builder().build().expect("a backend is made");
+    let bench =
+        Bench::open("local", backend, Bench::runtime().expect("a runtime is made")).expect("a session opens");
+    let (product, python) = (bench.product(), bench.python());
+    let mut floor = Floor::start(python, Mode::Roundtrip).expect("the floor starts");
+    let mut contest = Contest::default();
     let mut both = |iterations| {
         let product = || Ok(product.roundtrip("1+1", "2").expect("the session answers"));
         let floor = || {
@@ -25,7 +28,7 @@ fn main() {
     group.bench_function("session", |bencher| bencher.iter_custom(|iterations| both(iterations).product));
     group.bench_function("floor", |bencher| bencher.iter_custom(|iterations| both(iterations).floor));
     group.finish();
-    contest.print();
-    product.close().expect("the sandbox closes");
+    contest.print("roundtrip");
+    bench.close().expect("the sandbox closes");
     criterion.final_summary();
 }

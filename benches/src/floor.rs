@@ -1,7 +1,7 @@
 //! Drives `floor.py`: a bare Python process that does the least that a job takes.
 //!
 //! ```text
-//!  Floor ── listens on a unix socket ◀── connects ── python3 floor.py MODE SOCKET
+//!  Floor ── listens on a unix socket ◀── connects ── python3 -c FLOOR.PY MODE SOCKET
 //!        ── {"id", …} ──▶                 frames: 4 bytes of length, big endian, then JSON
 //!        ◀── {"id", "value"} ──
 //! ```
@@ -26,10 +26,8 @@ const MISSED: Duration = Duration::from_secs(2);
 /// How long the process may take from a request to the middle of its sleep or loop. It does not say when it is there.
 const SETTLING: Duration = Duration::from_millis(3);
 
-/// Where `floor.py` lies in this repository.
-pub fn floor_script() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/floor.py"))
-}
+/// `floor.py`, as it came. Python takes it by `-c`, so that nothing of it has to lie on a disk.
+const SCRIPT: &str = include_str!("../floor.py");
 
 /// What the process does with a request.
 #[derive(Debug, Clone, Copy)]
@@ -56,13 +54,13 @@ impl Floor {
     /// # Errors
     ///
     /// What the system says; [`io::ErrorKind::TimedOut`] where the process ends or stays silent.
-    pub fn start(python: &Path, script: &Path, mode: Mode<'_>) -> io::Result<Self> {
+    pub fn start(python: &Path, mode: Mode<'_>) -> io::Result<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let socket = std::env::temp_dir().join(format!("hibernaculum-floor-{}-{number}", std::process::id()));
         let listener = UnixListener::bind(&socket)?;
         let mut command = Command::new(python);
-        command.arg(script);
+        command.args(["-c", SCRIPT]);
         match mode {
             Mode::Roundtrip => command.arg("roundtrip").arg(&socket),
             Mode::Interrupt => command.arg("interrupt").arg(&socket),
@@ -147,9 +145,9 @@ impl Floor {
 /// # Errors
 ///
 /// What the system says, and an output that is not these lines.
-pub fn print_lines(python: &Path, script: &Path, lines: usize) -> io::Result<Duration> {
+pub fn print_lines(python: &Path, lines: usize) -> io::Result<Duration> {
     let mut command = Command::new(python);
-    command.arg(script).arg("print").arg(lines.to_string());
+    command.args(["-c", SCRIPT, "print"]).arg(lines.to_string());
     let mut process = Process(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?);
     let mut stdout = process.0.stdout.take().ok_or_else(|| io::Error::other("it has no stdout"))?;
     let mut buffer = vec![0; 64 << 10];
@@ -166,6 +164,21 @@ pub fn print_lines(python: &Path, script: &Path, lines: usize) -> io::Result<Dur
         return Err(io::Error::other(format!("{lines} lines came to {bytes} bytes")));
     }
     Ok(took)
+}
+
+/// The modules that a runner needs, imported by a bare Python that then ends.
+///
+/// # Errors
+///
+/// What the system says, and a Python that does not end in order.
+pub fn cold_start(python: &Path) -> io::Result<Duration> {
+    const IMPORTS: &str = "import json,socket,select,ast,mmap,ctypes,traceback,random";
+    let mut command = Command::new(python);
+    command.args(["-I", "-S", "-c", IMPORTS]).stdin(Stdio::null());
+    let start = Instant::now();
+    let status = command.status()?;
+    let took = start.elapsed();
+    if status.success() { Ok(took) } else { Err(io::Error::other(format!("{}: {status}", python.display()))) }
 }
 
 /// Waits for the process to connect; gives up when it ends.
@@ -215,7 +228,7 @@ mod tests {
     }
 
     fn start(mode: Mode<'_>) -> Floor {
-        Floor::start(&python(), floor_script(), mode).unwrap()
+        Floor::start(&python(), mode).unwrap()
     }
 
     #[test]
@@ -239,14 +252,14 @@ mod tests {
 
     #[test]
     fn lines_are_counted() {
-        print_lines(&python(), floor_script(), 100_000).unwrap();
+        print_lines(&python(), 100_000).unwrap();
     }
 
     #[test]
     fn a_floor_that_cannot_start_is_told() {
-        let started = Floor::start(Path::new("/nowhere/python3"), floor_script(), Mode::Roundtrip);
+        let started = Floor::start(Path::new("/nowhere/python3"), Mode::Roundtrip);
         assert_eq!(started.unwrap_err().kind(), io::ErrorKind::NotFound);
-        let started = Floor::start(&python(), Path::new("/nowhere/floor.py"), Mode::Roundtrip);
+        let started = Floor::start(Path::new("/bin/false"), Mode::Roundtrip);
         assert_eq!(started.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 }

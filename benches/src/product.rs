@@ -1,43 +1,45 @@
-//! The product, as a program uses it: one session of the local backend, and blocking calls, so that it can be measured in turns with a floor.
+//! The product, as a program uses it: a session, and blocking calls, so that it can be measured in turns with a floor.
 
 use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hibernaculum::{
-    Error, EventKind, Execution, ExecutionRequest, LocalBackend, Sandbox, SandboxSpec, Session, Timeout,
+    Backend, Error, EventKind, Execution, ExecutionRequest, Sandbox, SandboxId, SandboxSpec, Session, Status,
+    Timeout,
 };
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
-/// A session to measure, with its runtime: one thread, on which the caller's future runs beside the session's task.
-///
-/// (A future that `block_on` runs beside a multi-threaded runtime is on a thread of its own, and pays for two more switches; a spawned task does not.)
+/// From the first line of output to the middle of the sleep or loop: as long as the floor is given.
+const SETTLING: Duration = Duration::from_millis(3);
+
+/// A session to measure, in a sandbox of its own.
 #[derive(Debug)]
 pub struct Product {
     session: Session,
     sandbox: Sandbox,
-    runtime: Runtime,
+    runtime: Rc<Runtime>,
 }
 
 impl Product {
-    /// Opens a session with every default.
+    /// Makes the sandbox and opens a session in it.
     ///
     /// # Errors
     ///
     /// What the backend says.
-    ///
-    /// # Panics
-    ///
-    /// Where the system refuses a thread.
-    pub fn open() -> Result<Self, Error> {
-        #[expect(clippy::expect_used, reason = "without a thread there is nothing to measure")]
-        let runtime = Builder::new_current_thread().enable_all().build().expect("the system gives a thread");
+    pub fn open(backend: &Arc<dyn Backend>, spec: SandboxSpec, runtime: &Rc<Runtime>) -> Result<Self, Error> {
         let (sandbox, session) = runtime.block_on(async {
-            let backend = LocalBackend::builder().build()?;
-            let sandbox = Sandbox::create(&backend, SandboxSpec::default()).await?;
+            let sandbox = Sandbox::create(backend, spec).await?;
             let session = sandbox.session().await?;
             Ok::<_, Error>((sandbox, session))
         })?;
-        Ok(Self { session, sandbox, runtime })
+        Ok(Self { session, sandbox, runtime: Rc::clone(runtime) })
+    }
+
+    /// The sandbox's id.
+    pub fn sandbox(&self) -> SandboxId {
+        self.sandbox.id()
     }
 
     /// The Python that it runs on: its real executable, not a shim in front of it.
@@ -52,6 +54,17 @@ impl Product {
         Ok(PathBuf::from(path))
     }
 
+    /// Whether its Python finds all of these modules.
+    ///
+    /// # Errors
+    ///
+    /// What the session says.
+    pub fn has_modules(&self, modules: &[&str]) -> Result<bool, Error> {
+        let code = format!("import importlib.util as u; all(map(u.find_spec, {modules:?}))");
+        let result = self.runtime.block_on(self.session.execute(code))?;
+        Ok(result.json().and_then(serde_json::Value::as_bool) == Some(true))
+    }
+
     /// Runs code whose value is known; tells how long it took.
     ///
     /// # Errors
@@ -62,14 +75,50 @@ impl Product {
     ///
     /// Where the value is another one: a wrong answer has no speed.
     pub fn roundtrip(&self, code: &str, repr: &str) -> Result<Duration, Error> {
-        let start = Instant::now();
-        let result = self.runtime.block_on(self.session.execute(code))?;
-        let took = start.elapsed();
-        assert_eq!(result.value().map(|value| value.repr.as_str()), Some(repr), "{code}: {result:?}");
-        Ok(took)
+        self.runtime.block_on(answered(&self.session, code, repr))
     }
 
-    /// Has so many lines printed, and takes them as they come; tells how long it took.
+    /// Opens one more session; tells how long it took to its first answer. It is closed before this returns.
+    ///
+    /// # Errors
+    ///
+    /// What the sandbox says.
+    ///
+    /// # Panics
+    ///
+    /// As [`Product::roundtrip`].
+    pub fn session(&self) -> Result<Duration, Error> {
+        self.runtime.block_on(async {
+            let start = Instant::now();
+            let session = self.sandbox.session().await?;
+            answered(&session, "1+1", "2").await?;
+            let took = start.elapsed();
+            session.close().await?;
+            Ok(took)
+        })
+    }
+
+    /// Opens so many more sessions, each of which answers once, and keeps them open for as long as the product lives.
+    ///
+    /// # Errors
+    ///
+    /// What the sandbox says.
+    ///
+    /// # Panics
+    ///
+    /// As [`Product::roundtrip`].
+    pub fn idle_sessions(&self, count: usize) -> Result<(), Error> {
+        self.runtime.block_on(async {
+            for _ in 0..count {
+                let session = self.sandbox.session().await?;
+                answered(&session, "1+1", "2").await?;
+                session.keep();
+            }
+            Ok(())
+        })
+    }
+
+    /// Runs code for what it prints (or what its children do), and takes that as it comes; tells how long it took.
     ///
     /// # Errors
     ///
@@ -77,21 +126,20 @@ impl Product {
     ///
     /// # Panics
     ///
-    /// Where other output came.
-    pub fn print_lines(&self, lines: usize) -> Result<Duration, Error> {
-        let code = format!("for _ in range({lines}): print('x')");
+    /// Where not exactly so many bytes came.
+    pub fn output(&self, code: &str, bytes: usize) -> Result<Duration, Error> {
         let request = ExecutionRequest::new(code).timeout(Timeout::Unlimited);
         self.runtime.block_on(async {
             let start = Instant::now();
             let mut execution = self.session.start(request).await?;
-            let mut bytes = 0;
+            let mut came = 0;
             while let Some(event) = execution.next().await {
                 if let EventKind::Output { text, .. } = event.kind {
-                    bytes += text.len();
+                    came += text.len();
                 }
             }
             let took = start.elapsed();
-            assert_eq!(bytes, 2 * lines, "{lines} lines came to {bytes} bytes");
+            assert_eq!(came, bytes, "the output of {code:?}");
             Ok(took)
         })
     }
@@ -117,7 +165,7 @@ impl Product {
             self.session.interrupt(&execution.id()).await?;
             let result = execution.result().await?;
             let took = start.elapsed();
-            assert_eq!(result.status(), hibernaculum::Status::Interrupted, "{result:?}");
+            assert_eq!(result.status(), Status::Interrupted, "{result:?}");
             Ok(took)
         })
     }
@@ -134,8 +182,13 @@ impl Product {
     }
 }
 
-/// As for the floor: from the first line to the middle of the sleep or loop.
-const SETTLING: Duration = Duration::from_millis(3);
+async fn answered(session: &Session, code: &str, repr: &str) -> Result<Duration, Error> {
+    let start = Instant::now();
+    let result = session.execute(code).await?;
+    let took = start.elapsed();
+    assert_eq!(result.value().map(|value| value.repr.as_str()), Some(repr), "{code}: {result:?}");
+    Ok(took)
+}
 
 async fn first_output(execution: &mut Execution) {
     while let Some(event) = execution.next().await {

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use clap::{Parser, Subcommand};
 use hibernaculum::runner;
 
+use crate::bench::BenchArgs;
 use crate::run::RunArgs;
 
 /// Python sessions in sandboxes, at the terminal.
@@ -26,6 +27,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(RunArgs),
+    Bench(BenchArgs),
 }
 
 /// `hib --version`: what has to fit together. The runner's digest is what the handshake compares.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  main ── args: what was typed ──▶ a module for each subcommand ──▶ Exit: the code that tells how it went
-//!                                     run/
+//!                                     run/, bench/
 //! ```
 //!
 //! | for | see |
@@ -16,6 +16,7 @@
 //! A subcommand is a module with its arguments and one function that gives `Result<Exit, Failure>`.
 
 mod args;
+mod bench;
 mod exit;
 mod failure;
 mod place;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     };
     let ended = match &args.command {
         Command::Run(args) => run::run(args),
+        Command::Bench(args) => bench::bench(args),
     };
     ended.unwrap_or_else(Failure::tell).into()
 }

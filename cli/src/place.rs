@@ -2,9 +2,10 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::sync::Arc;
 
 use clap::Args;
-use hibernaculum::{Registry, Sandbox, SandboxSpec, Session, Settings};
+use hibernaculum::{Backend, Registry, Sandbox, SandboxSpec, Session, Settings};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -12,10 +13,10 @@ use crate::failure::Failure;
 /// The backend whose code runs where `hib` runs.
 const LOCAL: &str = "local";
 
-/// Where to work; the same for every subcommand.
+/// Which backend; the same for every subcommand.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Where it runs")]
-pub(crate) struct PlaceArgs {
+pub(crate) struct BackendArgs {
     /// The backend that runs the code
     #[arg(long, value_name = "NAME", env = "HIBERNACULUM_BACKEND", default_value = LOCAL)]
     backend: String,
@@ -28,6 +29,30 @@ pub(crate) struct PlaceArgs {
                      Unset: HIBERNACULUM_PYTHON, an active virtual environment, then `python3` along PATH."
     )]
     python: Option<String>,
+}
+
+impl BackendArgs {
+    /// What it is called.
+    pub(crate) fn name(&self) -> &str {
+        &self.backend
+    }
+
+    /// Makes it.
+    pub(crate) async fn make(&self) -> Result<Arc<dyn Backend>, Failure> {
+        let mut settings = Settings::default();
+        if let Some(python) = &self.python {
+            settings = settings.with("python", python.as_str());
+        }
+        Ok(Registry::builtin().create(&self.backend, &settings).await?)
+    }
+}
+
+/// Where to work; the same for every subcommand that works in a session.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Where it runs")]
+pub(crate) struct PlaceArgs {
+    #[command(flatten)]
+    backend: BackendArgs,
 
     /// Modules to import before the code runs, separated by commas
     #[arg(long, value_name = "MODULES", value_delimiter = ',')]
@@ -56,11 +81,7 @@ impl PlaceArgs {
     /// Makes the sandbox and opens the session. When the future is dropped nothing is left.
     pub(crate) async fn open(&self) -> Result<Place, Failure> {
         let spec = self.spec(|name| env::var_os(name))?;
-        let mut settings = Settings::default();
-        if let Some(python) = &self.python {
-            settings = settings.with("python", python.as_str());
-        }
-        let backend = Registry::builtin().create(&self.backend, &settings).await?;
+        let backend = self.backend.make().await?;
         let sandbox = Sandbox::create(&backend, spec).await?;
         let session = sandbox.session().await?;
         Ok(Place { session, sandbox })
@@ -79,7 +100,7 @@ impl PlaceArgs {
         // A person who runs a script expects its relative paths to mean what they mean here. Another machine has no such place.
         match &self.workdir {
             Some(workdir) => spec = spec.workdir(workdir),
-            None if self.backend == LOCAL => spec = spec.workdir("."),
+            None if self.backend.name() == LOCAL => spec = spec.workdir("."),
             None => {}
         }
         Ok(spec.build().map_err(hibernaculum::Error::from)?)

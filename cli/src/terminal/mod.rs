@@ -8,5 +8,5 @@ mod output;
 mod signals;
 
 pub(crate) use answers::Answers;
-pub(crate) use output::Output;
+pub(crate) use output::{Output, say};
 pub(crate) use signals::{Signals, Wish};

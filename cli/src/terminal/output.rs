@@ -1,6 +1,6 @@
 //! Where output goes: stdout and stderr, each piece at once, in the order in which it came.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use hibernaculum::OutputStream;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _, Stderr, Stdout, stderr, stdout};
@@ -35,6 +35,15 @@ impl Output {
     pub(crate) async fn remark(&mut self, text: &str) -> Result<(), Failure> {
         self.write(OutputStream::Stderr, &format!("hib: {text}\n")).await
     }
+}
+
+/// Writes a text of `hib`'s own to stdout, from where there is no runtime.
+pub(crate) fn say(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| refused(OutputStream::Stdout, &error))
 }
 
 async fn write_through(stream: &mut (impl AsyncWrite + Unpin), text: &str) -> io::Result<()> {

@@ -1,0 +1,121 @@
+//! What can be typed after `hib bench`, and the figures that it means.
+
+use std::sync::Arc;
+
+use hibernaculum::Backend;
+use hibernaculum_benches::{FIGURES, Figure};
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::place::BackendArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  hib bench                               a quick selection, within a minute
+  taskset --cpu-list 0 hib bench          the same on one core, as the targets of latencies are meant
+  hib bench --what roundtrip,idle_plain   two figures
+  hib bench --what all --json             everything, as one JSON object
+
+A machine varies from day to day: each figure stands beside its floor, the least
+that a bare Python needs for the same job, measured in turns with it. It is the
+ratio that tells.";
+
+/// Measure this machine: each figure beside the least that a bare Python needs
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = format!("{EXAMPLES}\n\nFigures:\n{}", list()), after_help = "`hib help bench` has examples and the list of figures.")]
+pub(crate) struct BenchArgs {
+    /// The figures to take, separated by commas, or `all` [default: a quick selection]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    what: Vec<String>,
+
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    pub(super) json: bool,
+
+    #[command(flatten)]
+    backend: BackendArgs,
+}
+
+impl BenchArgs {
+    pub(super) fn backend_name(&self) -> &str {
+        self.backend.name()
+    }
+
+    pub(super) async fn backend(&self) -> Result<Arc<dyn Backend>, Failure> {
+        self.backend.make().await
+    }
+
+    /// Whether figures were asked for by name.
+    pub(super) fn names_some(&self) -> bool {
+        self.what.iter().any(|name| name != "all")
+    }
+
+    /// The figures that are meant, each once, in the order of the list.
+    pub(super) fn figures(&self) -> Result<Vec<&'static Figure>, Failure> {
+        let names: Vec<&str> = self.what.iter().map(|name| name.trim()).collect();
+        for name in &names {
+            if *name != "all" && !FIGURES.iter().any(|figure| figure.name == *name) {
+                return Err(Failure::new(
+                    Exit::USAGE,
+                    "bench.unknown",
+                    format!("there is no figure `{}`", name.escape_debug()),
+                    "`--what` takes names of figures, separated by commas, or `all`",
+                    format!(
+                        "the figures are: {}",
+                        FIGURES.iter().map(|figure| figure.name).collect::<Vec<_>>().join(", ")
+                    ),
+                ));
+            }
+        }
+        let is_meant = |figure: &&Figure| match names[..] {
+            [] => figure.is_quick,
+            _ => names.contains(&"all") || names.contains(&figure.name),
+        };
+        Ok(FIGURES.iter().filter(is_meant).collect())
+    }
+}
+
+fn list() -> String {
+    let lines = FIGURES.iter().map(|figure| {
+        let quick = if figure.is_quick { "" } else { " (not in the quick selection)" };
+        format!("  {:16}  {}{quick}", figure.name, figure.about)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        bench: BenchArgs,
+    }
+
+    fn names(line: &[&str]) -> Result<Vec<&'static str>, Failure> {
+        let words = std::iter::once("bench").chain(line.iter().copied());
+        let figures = Line::try_parse_from(words).unwrap().bench.figures()?;
+        Ok(figures.iter().map(|figure| figure.name).collect())
+    }
+
+    #[test]
+    fn what_was_named_is_taken_once() {
+        assert_eq!(
+            names(&["--what", "print_lines,roundtrip", "--what", "roundtrip"]).unwrap(),
+            ["roundtrip", "print_lines"]
+        );
+        assert_eq!(names(&["--what", "all"]).unwrap().len(), FIGURES.len());
+        let quick = names(&[]).unwrap();
+        assert!(quick.contains(&"roundtrip") && !quick.contains(&"idle_plain"), "{quick:?}");
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_told_with_those_that_are() {
+        let failure = format!("{:?}", names(&["--what", "speed\u{1b}"]).unwrap_err());
+        assert!(failure.contains("bench.unknown") && failure.contains("roundtrip"), "{failure}");
+        assert!(!failure.contains('\u{1b}'), "{failure}");
+    }
+}
