@@ -10,7 +10,7 @@
 
 use std::io::{self, BufReader, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -43,6 +43,7 @@ pub enum Mode<'a> {
 /// A process that runs `floor.py`, connected.
 #[derive(Debug)]
 pub struct Floor {
+    python: PathBuf,
     process: Process,
     stream: BufReader<UnixStream>,
     last_id: u64,
@@ -66,6 +67,10 @@ impl Floor {
             Mode::Interrupt => command.arg("interrupt").arg(&socket),
             Mode::Fork(modules) => command.arg("fork").arg(&socket).arg(modules),
         };
+        if let Mode::Interrupt = mode {
+            // A signal that comes at the wrong moment ends it with a traceback, which would only alarm: see `interrupt`.
+            command.stderr(Stdio::null());
+        }
         let connected = command.stdin(Stdio::null()).spawn().and_then(|child| {
             let mut process = Process(child);
             let stream = accept(&listener, &mut process)?;
@@ -74,7 +79,7 @@ impl Floor {
         let _ = std::fs::remove_file(&socket);
         let (process, stream) = connected?;
         stream.set_read_timeout(Some(if let Mode::Interrupt = mode { MISSED } else { PATIENCE }))?;
-        Ok(Self { process, stream: BufReader::new(stream), last_id: 0 })
+        Ok(Self { python: python.to_owned(), process, stream: BufReader::new(stream), last_id: 0 })
     }
 
     /// Has the code evaluated; gives the `repr` of its value. [`Mode::Roundtrip`] and [`Mode::Fork`].
@@ -89,7 +94,8 @@ impl Floor {
 
     /// Has it sleep (or spin), interrupts it, and tells how long its answer took from the signal on. [`Mode::Interrupt`].
     ///
-    /// On a busy machine the signal may be there before the request is; that counts for nothing, and is tried again with more patience.
+    /// On a busy machine the signal may be there before the request is, or come when the process is not prepared for it. That counts for nothing, and is
+    /// tried again by a new process, with more patience.
     ///
     /// # Errors
     ///
@@ -97,18 +103,23 @@ impl Floor {
     pub fn interrupt(&mut self, busy: bool) -> io::Result<Duration> {
         let mut settling = SETTLING;
         loop {
-            self.send(json!({ "busy": busy }))?;
-            pause(settling);
-            let start = Instant::now();
-            kill_process(Pid::from_child(&self.process.0), Signal::INT)?;
-            match self.answer() {
-                Ok(_) => return Ok(start.elapsed()),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && settling < PATIENCE => {
+            match self.try_interrupt(busy, settling) {
+                Err(_) if settling < PATIENCE => {
                     settling *= 4;
+                    *self = Self::start(&self.python.clone(), Mode::Interrupt)?;
                 }
-                Err(error) => return Err(error),
+                done => return done,
             }
         }
+    }
+
+    fn try_interrupt(&mut self, busy: bool, settling: Duration) -> io::Result<Duration> {
+        self.send(json!({ "busy": busy }))?;
+        pause(settling);
+        let start = Instant::now();
+        kill_process(Pid::from_child(&self.process.0), Signal::INT)?;
+        self.answer()?;
+        Ok(start.elapsed())
     }
 
     fn send(&mut self, mut request: Value) -> io::Result<()> {
@@ -121,21 +132,16 @@ impl Floor {
         self.stream.get_mut().write_all(&[&length.to_be_bytes(), body.as_bytes()].concat())
     }
 
-    /// The answer to the last request. Answers to earlier ones, that nobody waited for any more, are passed over.
+    /// The answer to the last request.
     fn answer(&mut self) -> io::Result<String> {
-        loop {
-            let mut length = [0; 4];
-            self.stream.read_exact(&mut length)?;
-            let mut body = Vec::new();
-            self.stream.by_ref().take(u32::from_be_bytes(length).into()).read_to_end(&mut body)?;
-            let mut answer: Value = serde_json::from_slice(&body)?;
-            match (answer.get("id").and_then(Value::as_u64), answer.get_mut("value").map(Value::take)) {
-                (Some(id), Some(Value::String(value))) if id == self.last_id => return Ok(value),
-                (Some(id), Some(_)) if id < self.last_id => {}
-                _ => {
-                    return Err(io::Error::other(format!("no answer to request {}: {answer}", self.last_id)));
-                }
-            }
+        let mut length = [0; 4];
+        self.stream.read_exact(&mut length)?;
+        let mut body = Vec::new();
+        self.stream.by_ref().take(u32::from_be_bytes(length).into()).read_to_end(&mut body)?;
+        let mut answer: Value = serde_json::from_slice(&body)?;
+        match (answer.get("id").and_then(Value::as_u64), answer.get_mut("value").map(Value::take)) {
+            (Some(id), Some(Value::String(value))) if id == self.last_id => Ok(value),
+            _ => Err(io::Error::other(format!("no answer to request {}: {answer}", self.last_id))),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::sandbox::{Order, Told, stream, timestamp};
 use crate::session::link::Link;
 use crate::session::machine::{Input, Stop};
 use crate::session::merge::{Merged, Text};
-use crate::wire::messages::{Event, InputAnswer, SessionAsk, SessionNotice};
+use crate::wire::messages::{Event, Executed, InputAnswer, SessionAsk, SessionNotice};
 use crate::wire::text::CarriesText;
 use crate::wire::{Incoming, RpcError, WireError, rpc};
 
@@ -22,23 +22,20 @@ impl Actor {
     }
 
     fn take_in(&mut self, message: &[u8]) -> Result<(), WireError> {
+        let number = self.running.as_ref().map(|running| running.number);
+        if let Some(executed) = number.and_then(|number| rpc::result_of(message, number)) {
+            return self.take_answer(executed);
+        }
         match rpc::parse(message)? {
             Incoming::Response { id, outcome } => {
-                let number = self.running.as_ref().map(|running| running.number);
                 // An answer that nobody waits for is a lie that does no harm.
                 if number.is_none_or(|number| id != number.into()) {
                     return Ok(());
                 }
-                let (raw, item) = match outcome {
-                    Ok(result) => {
-                        let mut executed: Box<crate::wire::messages::Executed> =
-                            rpc::contents("execute", result)?;
-                        self.resolve(&mut *executed)?;
-                        (executed.raw, Item::Answer(Ok(executed)))
-                    }
-                    Err(error) => ([0; 2], Item::Answer(Err(error))),
-                };
-                self.merge.other(raw, item);
+                match outcome {
+                    Ok(result) => self.take_answer(rpc::contents("execute", result)?)?,
+                    Err(error) => self.merge.other([0; 2], Item::Answer(Err(error))),
+                }
             }
             Incoming::Notification { method, params } => {
                 let mut notice = SessionNotice::parse(&method, params)?;
@@ -62,6 +59,12 @@ impl Actor {
             },
             Incoming::Complaint { .. } => {}
         }
+        Ok(())
+    }
+
+    fn take_answer(&mut self, mut executed: Box<Executed>) -> Result<(), WireError> {
+        self.resolve(&mut *executed)?;
+        self.merge.other(executed.raw, Item::Answer(Ok(executed)));
         Ok(())
     }
 

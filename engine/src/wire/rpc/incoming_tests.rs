@@ -156,3 +156,26 @@ proptest! {
         prop_assert_eq!(serde_json::from_str::<serde_json::Value>(raw.get()).unwrap(), result);
     }
 }
+
+#[test]
+fn a_plain_answer_is_read_in_one_pass_and_nothing_else_is() {
+    let read = |message: &str| result_of::<Vec<u64>>(message.as_bytes(), 7);
+    assert_eq!(read(r#"{"jsonrpc":"2.0","id":7,"result":[1,2]}"#), Some(vec![1, 2]));
+    for other in [
+        r#"{"jsonrpc":"2.0","id":8,"result":[1,2]}"#,
+        r#"{"jsonrpc":"2.0","id":"7","result":[1,2]}"#,
+        r#"{"jsonrpc":"2.0","id":null,"result":[1,2]}"#,
+        r#"{"jsonrpc":"2.0","id":7,"result":"text"}"#,
+        r#"{"jsonrpc":"2.0","id":7,"result":[1,2],"later":1}"#,
+        r#"{"jsonrpc":"2.0","id":7,"result":[1,2],"error":{"code":1,"message":"both"}}"#,
+        r#"{"jsonrpc":"2.0","id":7,"result":[1,2],"result":[3]}"#,
+        r#"{"jsonrpc":"2.0","id":7,"jsonrpc":"2.0","result":[1,2]}"#,
+        r#"{"jsonrpc":"2.0","id":7,"result":[1,2]}x"#,
+        r#"{"jsonrpc":"2.0","id":7,"error":{"code":1,"message":"no"}}"#,
+        r#"{"id":7,"jsonrpc":"2.0","result":[1,2]}"#,
+        "",
+    ] {
+        assert_eq!(read(other), None, "{other}");
+    }
+    assert_eq!(result_of::<String>(b"{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":\"\xff\"}", 7), None);
+}

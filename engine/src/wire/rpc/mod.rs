@@ -14,7 +14,7 @@ pub use id::Id;
 pub use incoming::{Incoming, MAX_DEPTH, parse};
 pub use outgoing::{failure, notification, request, response};
 
-pub(crate) use incoming::Name;
+pub(crate) use incoming::{Name, result_of};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
