@@ -80,6 +80,55 @@ class Interrupts(SessionCase):
         self.assertIn("in waiting", outcome.traceback)
         self.assertNotIn("hibernaculum", outcome.traceback)
 
+    def test_an_interrupted_import_of_a_package_can_be_made_again(self) -> None:
+        self.ok(
+            "import sys, time\n"
+            "class Slow:\n"
+            "    def find_spec(self, name, path, target=None):\n"
+            "        if name == 'asyncio.streams':\n"
+            "            sys.meta_path.remove(self)\n"
+            "            time.sleep(30)\n"
+            "sys.meta_path.insert(0, Slow())"
+        )
+        outcome = self.interrupted("import asyncio")
+        self.assertEqual(outcome.status, "interrupted", outcome.error)
+        self.assertIn("asyncio", outcome.traceback)  # the control: it was hit in the middle of the package
+        self.assertEqual(self.value("[name for name in sys.modules if name.startswith('asyncio')]"), [])
+        self.assertEqual(self.value("import asyncio\nawait asyncio.sleep(0, 42)"), 42)
+
+    def test_a_module_that_was_only_looked_for_is_amended_when_it_is_imported(self) -> None:
+        self.ok("import importlib.util\nimportlib.util.find_spec('getpass')")
+        self.assertEqual(self.value("import getpass\ngetpass.getpass.__module__ != 'getpass'"), True)
+
+    def test_an_interrupt_that_nobody_can_catch_shows_no_frame_of_the_runner(self) -> None:
+        outcome = self.interrupted(
+            "import time\n"
+            "class Last:\n"
+            "    def __del__(self):\n"
+            "        time.sleep(30)\n"
+            "last = Last()\n"
+            "#running\n"
+            "del last"
+        )
+        self.assertEqual(outcome.status, "completed", outcome.error)
+        told = outcome.text("stderr")
+        self.assertIn("in __del__", told)
+        self.assertIn("KeyboardInterrupt", told)
+        self.assertNotIn("hibernaculum", told)
+
+    def test_an_interrupt_of_the_wait_for_threads_shows_no_frame_of_the_runner(self) -> None:
+        outcome = self.interrupted(
+            "import threading\n"
+            "gate = threading.Event()\n"
+            "threading.Thread(target=gate.wait).start()\n"
+            "#running\n"
+            "threading._shutdown()"
+        )
+        told = outcome.text("stderr") + (outcome.traceback if outcome.error else "")
+        self.assertIn("KeyboardInterrupt", told)
+        self.assertNotIn("hibernaculum", told)
+        self.ok("gate.set()")
+
     def test_finally_runs_and_catching_is_legitimate(self) -> None:
         outcome = self.interrupted("import time\ntry:\n    #running\n    time.sleep(30)\nfinally:\n    done = True")
         self.assertEqual((outcome.status, self.value("done")), ("interrupted", True))

@@ -26,6 +26,7 @@ from .evaluate import Code, Compiler
 from .forks import Forks
 from .handlers import Handlers
 from .history import History
+from .imports import forget_half_imported
 from .inspection import Inspection
 from .interrupts import Interrupts
 from .memory import Memory
@@ -183,6 +184,8 @@ class Executor:
         else:
             is_interrupt = interrupts.hit and isinstance(error, KeyboardInterrupt)
             status = "interrupted" if is_interrupt else "failed"
+            if interrupts.hit:
+                forget_half_imported(error.__traceback__)
             problem_told = error_field(self._described(error), self._connection.outgoing)
             error = None  # with its traceback it holds every frame, this one included
         value = None

@@ -20,7 +20,7 @@ from ..frames import REFUSED, UNKNOWN_METHOD, result
 from ..frames import error as refusal
 from ..linux import die_with_parent
 from ..parts import Parts
-from . import limits, mainmodule, multiprocess, randomness
+from . import limits, mainmodule, multiprocess, randomness, unraisable
 from .asynchronous import Asynchronous
 from .connection import Connection
 from .displays import Displays
@@ -106,6 +106,7 @@ class Session:
         handlers.install()
         streams.install()
         stdin.install()
+        unraisable.install()
         Displays(page, connection, text, raw, interrupts).install()
         Amendments(
             {
