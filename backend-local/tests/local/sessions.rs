@@ -1,6 +1,6 @@
 //! Sandboxes that are lost, and sessions that do not start.
 
-use hibernaculum_core::{Error, SandboxState};
+use hibernaculum_core::SandboxState;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 use crate::scene::{Scene, run, value, within};
@@ -17,16 +17,14 @@ async fn a_killed_supervisor_is_a_lost_sandbox() {
     let supervisor = value(&session, "import os; os.getppid()").await.as_i64().unwrap();
     kill_process(Pid::from_raw(i32::try_from(supervisor).unwrap()).unwrap(), Signal::KILL).unwrap();
 
-    let error = within(async {
-        loop {
-            match sandbox.session().await {
-                // Before the host has seen the death there is nobody to fork a session.
-                Ok(_) | Err(Error::Session(_)) => tokio::task::yield_now().await,
-                Err(error) => break error,
-            }
-        }
-    })
-    .await;
+    // At once, and several at a time: most of them before control has told of the death.
+    let opening = async { tokio::join!(sandbox.session(), sandbox.session(), sandbox.session()) };
+    let (first, second, third) = within(opening).await;
+    for opened in [first, second, third] {
+        let error = opened.map(drop).expect_err("there is nobody to fork a session");
+        assert_eq!(error.code(), "sandbox.lost", "{}", error.explain());
+    }
+    let error = within(sandbox.session()).await.unwrap_err();
     assert_eq!(error.code(), "sandbox.lost");
     assert!(error.to_string().contains(&sandbox.id().to_string()), "{error}");
     assert_eq!(within(session.execute("1")).await.unwrap_err().code(), "sandbox.lost");

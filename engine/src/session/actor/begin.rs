@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use hibernaculum_core::{EventKind, StdinPolicy};
+use hibernaculum_core::{Error, EventKind, SandboxError, StdinPolicy, TransportError};
 use tokio::time::Instant;
 
 use super::{Actor, KILL_WAIT};
@@ -13,6 +14,9 @@ use crate::session::link::Link;
 use crate::session::machine::{Effect, Input, Stop};
 use crate::wire::messages::{self, Execute};
 use crate::wire::{Frame, WireError, rpc};
+
+/// How long after a connection broke control may take to tell that the whole sandbox is gone.
+const LOSS_WAIT: Duration = Duration::from_secs(1);
 
 impl Actor {
     pub(super) fn perform(&mut self, effect: Effect) {
@@ -33,7 +37,19 @@ impl Actor {
     pub(super) fn connect(&mut self) {
         let (dial, session) = (Arc::clone(&self.parts.dial), self.parts.port.id());
         self.process += 1;
-        self.link = Link::Connecting(Box::pin(async move { dial.session(session).await }));
+        let (sandbox, mut lost) = (self.parts.sandbox, self.parts.lost.clone());
+        self.link = Link::Connecting(Box::pin(async move {
+            let made = dial.session(session).await;
+            if !matches!(made, Err(Error::Transport(TransportError::Broken { .. }))) {
+                return made;
+            }
+            // A supervisor that dies breaks this connection and control alike; which of them tells first is chance, and control says why.
+            let why = tokio::time::timeout(LOSS_WAIT, lost.wait_for(Option::is_some)).await;
+            match why.ok().and_then(Result::ok).and_then(|why| why.clone()) {
+                Some(problem) => Err(SandboxError::Lost { sandbox, problem, source: None }.into()),
+                None => made,
+            }
+        }));
     }
 
     /// Begins the next execution of the queue; whether there was one.

@@ -124,7 +124,7 @@ impl Actor {
     pub(super) fn refused(&mut self, error: Error) {
         self.cause = None;
         let error = match error {
-            Error::Session(SessionError::Start { .. }) => error,
+            Error::Session(SessionError::Start { .. }) | Error::Sandbox(SandboxError::Lost { .. }) => error,
             other => {
                 let problem = other.to_string();
                 SessionError::Start { problem, source: Some(Source::new(other)) }.into()
