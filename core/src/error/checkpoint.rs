@@ -17,7 +17,7 @@ error_family! {
             why: "it was never made, was deleted, or ended with its sandbox",
             how: "list the checkpoints of the session; a portable one outlives its sandbox",
             retry: Retry::Never,
-            test: "comes with the checkpoints: no backend offers them yet",
+            test: "reserved: no backend offers checkpoints yet, so nothing can provoke it",
         }
     }
 }

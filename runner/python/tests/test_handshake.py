@@ -69,28 +69,28 @@ class HandshakeTest(unittest.TestCase):
     def test_a_second_control_connection_is_refused(self) -> None:
         with self.assertRaises(RefusedError) as refused:
             self.host.connect("control")
-        self.assertEqual(refused.exception.code, "transport.role")
+        self.assertEqual(refused.exception.code, "transport.protocol")
         self.host.stats()
 
     def test_unknown_roles_are_refused(self) -> None:
         with self.assertRaises(RefusedError) as refused:
             self.host.connect("admin")
-        self.assertEqual(refused.exception.code, "transport.role")
+        self.assertEqual(refused.exception.code, "transport.protocol")
 
     def test_a_session_that_is_open_is_refused_and_goes_on(self) -> None:
         session = self.host.session("ses_twice")
         session.execute("x = 1")
         with self.assertRaises(RefusedError) as refused:
             self.host.connect("session", "ses_twice")
-        self.assertEqual(refused.exception.code, "transport.role")
+        self.assertEqual(refused.exception.code, "transport.protocol")
         self.assertEqual(session.value("x"), 1)
 
     def test_session_ids_are_1_to_64_plain_characters(self) -> None:
         for wrong in ("", "a" * 65, "a/b", "..", "a b", "é", "a\n", "a\0", 7, ["a"], {"a": 1}):
-            self.assertEqual(self.refused(role="session", session=wrong), "transport.role", repr(wrong))
+            self.assertEqual(self.refused(role="session", session=wrong), "transport.protocol", repr(wrong))
         with self.assertRaises(RefusedError) as refused:
             self.host.connect("session")
-        self.assertEqual(refused.exception.code, "transport.role")
+        self.assertEqual(refused.exception.code, "transport.protocol")
         for right in ("a", "A-Z_09", "z" * 64):
             self.assertEqual(self.host.session(right).value("1"), 1)
 
@@ -104,9 +104,9 @@ class HandshakeTest(unittest.TestCase):
             connection = self.host.dial()
             connection.notice("challenge")
             connection.send_raw(len(body).to_bytes(4, "big") + body)
-            self.assertEqual(self.refusal(connection), "transport.hello", body[:40])
+            self.assertEqual(self.refusal(connection), "transport.protocol", body[:40])
         for params in ({"role": 7}, {"nonce": "short"}, {"nonce": 1}, {"proof": None}, {"role": "é"}):
-            self.assertEqual(self.refused(**params), "transport.hello", params)
+            self.assertEqual(self.refused(**params), "transport.protocol", params)
         self.still_serves()
 
     def test_lengths_beyond_64_kib_are_refused_before_anything_is_read(self) -> None:
@@ -114,7 +114,7 @@ class HandshakeTest(unittest.TestCase):
             connection = self.host.dial()
             connection.notice("challenge")
             connection.send_raw(length.to_bytes(4, "big"))
-            self.assertEqual(self.refusal(connection), "transport.hello", length)
+            self.assertEqual(self.refusal(connection), "transport.protocol", length)
 
     def test_a_hello_in_single_bytes_is_a_hello_and_what_follows_belongs_to_the_session(self) -> None:
         connection = self.host.dial()

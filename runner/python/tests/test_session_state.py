@@ -245,7 +245,7 @@ class Requests(SessionCase):
 
         with self.assertRaises(RefusedError) as caught:
             self.session.connection.request("namespace.list")
-        self.assertEqual((caught.exception.number, caught.exception.code), (-32601, "session.unsupported"))
+        self.assertEqual((caught.exception.number, caught.exception.code), (-32601, "transport.protocol"))
         self.assertIn("namespace.list", caught.exception.data["what"])
         self.assertEqual(self.value("1 + 1"), 2)
 
@@ -263,7 +263,7 @@ class Requests(SessionCase):
         ):
             with self.subTest(params), self.assertRaises(RefusedError) as caught:
                 self.session.connection.request("execute", **params)
-            self.assertEqual((caught.exception.number, caught.exception.code), (-32602, "session.params"))
+            self.assertEqual((caught.exception.number, caught.exception.code), (-32602, "transport.protocol"))
         self.assertEqual(self.value("1 + 1"), 2)
 
     def test_code_of_ten_megabytes_runs(self) -> None:

@@ -70,11 +70,15 @@ impl HandshakeError {
                 "check what the backend connects to",
             ),
             Self::SessionId => {
-                ("transport.role", "ids reach paths, labels and logs", "use an id of the contract")
+                ("transport.protocol", "ids reach paths, labels and logs", "use an id of the contract")
             }
             Self::Refused(refusal) => return refusal.explain(),
             Self::Hex { .. } => ("transport.protocol", "it was cut or altered", "check where it was stored"),
-            Self::Random => ("transport.random", "getrandom failed", "run on a system that has it"),
+            Self::Random => (
+                "transport.secret",
+                "without them no proof can be made: getrandom failed",
+                "run on a system that has it",
+            ),
         };
         ErrorData { code: code.into(), what: self.to_string(), why: why.into(), how: how.into() }
     }

@@ -99,12 +99,12 @@ impl WireError {
                 "the connection is of no further use; open a new session",
             ),
             Self::TooLong { .. } => (
-                "transport.too_long",
+                "transport.protocol",
                 "a message is one frame, and a frame is bounded in both directions",
                 "send less at once; large data goes through files",
             ),
             Self::Unwritable(_) => (
-                "transport.unwritable",
+                "transport.protocol",
                 "a value in it has no JSON form",
                 "this is a defect of the host: report it",
             ),

@@ -24,7 +24,7 @@ pub struct ErrorData {
 ///
 /// let error = RpcError::unknown_method("levitate");
 /// assert_eq!(error.code, -32601);
-/// assert_eq!(error.explain().code, "transport.method");
+/// assert_eq!(error.explain().code, "transport.protocol");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
@@ -61,7 +61,7 @@ impl RpcError {
         Self::new(
             Self::UNKNOWN_METHOD,
             ErrorData {
-                code: "transport.method".into(),
+                code: "transport.protocol".into(),
                 what: format!("there is no method {method:?}"),
                 why: "the other side is newer, or mistaken".into(),
                 how: "ask for what the handshake's features list".into(),
@@ -74,7 +74,7 @@ impl RpcError {
         match &self.data {
             Some(data) if !data.code.is_empty() => ErrorData::clone(data),
             _ => ErrorData {
-                code: "transport.refused".into(),
+                code: "transport.protocol".into(),
                 what: self.message.clone(),
                 why: format!("the other side answered with JSON-RPC error {}", self.code),
                 how: "look at the runner's log".into(),

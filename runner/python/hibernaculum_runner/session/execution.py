@@ -109,7 +109,7 @@ class Executor:
                 refusal(
                     request,
                     INVALID_PARAMS,
-                    "session.params",
+                    "transport.protocol",
                     "the parameters of `execute` are not understood",
                     f"{type(problem).__name__}: {problem}",
                     "see docs/protocol.md for their names and types",

@@ -161,7 +161,7 @@ class Session:
             refusal(
                 message["id"],
                 UNKNOWN_METHOD,
-                "session.unsupported",
+                "transport.protocol",
                 f"a session does not know the method {method!r}",
                 "this runner speaks an earlier version of the protocol, or the name is wrong",
                 "see docs/protocol.md for the methods of a session connection",
@@ -178,7 +178,7 @@ class Session:
                 refusal(
                     message["id"],
                     REFUSED,
-                    "session.internal",
+                    "transport.protocol",
                     "the runner failed while it served this request",
                     f"{type(problem).__name__}: {problem}",
                     "the session goes on; please report this as a defect",

@@ -194,9 +194,9 @@ def _is_id(session: Any) -> bool:
 
 
 def _not_a_hello(why: str) -> _RefusedError:
-    return _RefusedError("transport.hello", "this is not a hello", why, "answer the challenge with the request `hello`")
+    return _RefusedError("transport.protocol", "this is not a hello", why, "answer the challenge with the request `hello`")
 
 
 def _not_a_role(why: str) -> _RefusedError:
     how = "see the handshake in the protocol's document"
-    return _RefusedError("transport.role", "the connection is refused", why, how)
+    return _RefusedError("transport.protocol", "the connection is refused", why, how)
