@@ -82,6 +82,7 @@ impl Provider for LocalProvider {
                 workdir: &layout.workdir,
                 runner_dir: &layout.runner,
                 bundle: false,
+                remove: &[&text(&layout.directory)?],
             },
         );
         let booted = boot_up(pipes, &message, self.start_timeout, ending).await;

@@ -50,6 +50,9 @@ pub struct BootPlace<'a> {
     pub runner_dir: &'a str,
     /// Whether the runner's files are sent along, to be written to `runner_dir`.
     pub bundle: bool,
+    /// Directories that belong to this sandbox alone, absolute: the keeper removes them with all that is in them when the host is gone. Empty
+    /// where nothing is to be removed.
+    pub remove: &'a [&'a str],
 }
 
 impl Boot {
@@ -65,6 +68,7 @@ impl Boot {
             workdir: place.workdir,
             runner_dir: place.runner_dir,
             bundle: place.bundle,
+            remove: place.remove,
             preload: &spec.preload,
             limits: ProcessLimits {
                 memory_bytes: limits.process_memory,
@@ -104,6 +108,7 @@ struct Message<'a> {
     workdir: &'a str,
     runner_dir: &'a str,
     bundle: bool,
+    remove: &'a [&'a str],
     preload: &'a [String],
     limits: ProcessLimits,
     linger_ms: u64,

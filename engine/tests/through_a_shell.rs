@@ -60,7 +60,13 @@ impl Provider for Shell {
         let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
         let (socket, workdir, runner_dir) = (path("s"), path("work"), path("runner"));
         std::fs::create_dir(&workdir).unwrap();
-        let place = BootPlace { socket: &socket, workdir: &workdir, runner_dir: &runner_dir, bundle: true };
+        let place = BootPlace {
+            socket: &socket,
+            workdir: &workdir,
+            runner_dir: &runner_dir,
+            bundle: true,
+            remove: &[],
+        };
         let failed = |error| SandboxError::Start { problem: "no shell".to_owned(), source: Some(error) };
         let mut child = shell()
             .arg(&self.python)

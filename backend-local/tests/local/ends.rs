@@ -50,7 +50,9 @@ fn none<T: std::fmt::Debug>(found: &[T]) -> Result<(), String> {
 async fn nothing_survives_kill_minus_9_of_the_host() {
     let scene = Scene::new();
     let (host, daemons) = with_daemons(&scene, "kill").await;
+    assert_eq!(scene.sandbox_directories().len(), 1, "the control: the sandbox's directory is found");
     host.kill_minus_9();
+    until("the keeper has removed the sandbox's directory", || none(&scene.sandbox_directories())).await;
     swept_by_the_next_host(&scene, &daemons).await;
 }
 

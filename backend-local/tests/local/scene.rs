@@ -105,6 +105,13 @@ impl Scene {
         assert!(self.sockets().is_empty(), "{:?}", self.sockets());
     }
 
+    /// The directories of sandboxes.
+    pub(crate) fn sandbox_directories(&self) -> Vec<PathBuf> {
+        let inside =
+            |host: PathBuf| fs::read_dir(host).into_iter().flatten().flatten().map(|entry| entry.path());
+        self.hosts().into_iter().flat_map(inside).collect()
+    }
+
     /// The directories of hosts, dead or alive.
     pub(crate) fn hosts(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.state()).into_iter().flatten().map(|entry| entry.unwrap().path());

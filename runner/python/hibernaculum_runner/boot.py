@@ -52,7 +52,7 @@ def main(boot: Dict[str, Any]) -> NoReturn:
     try:
         _check(boot)
         _clear_up(boot["runner_dir"])
-        keeper = Keeper(boot["linger_ms"], boot["socket"])
+        keeper = Keeper(boot["linger_ms"], boot["socket"], boot.get("remove", []))
     except StartError as failure:
         _say("failed", failure.told, 1)
         os._exit(1)
@@ -172,6 +172,9 @@ def _check(boot: Dict[str, Any]) -> None:
         wrong += ["secret"] if len(bytes.fromhex(boot["secret"])) != 32 else []
     except (KeyError, TypeError, ValueError):
         wrong.append("secret")
+    remove = boot.get("remove", [])
+    if not isinstance(remove, list) or not all(isinstance(path, str) and os.path.isabs(path) for path in remove):
+        wrong.append("remove")
     if wrong or not all(isinstance(module, str) for module in boot["preload"]) or boot["protocol"] != PROTOCOL:
         why = f"wrong or missing: {', '.join(wrong) or 'preload or protocol'}"
         how = "host and runner must be of one version"

@@ -1,7 +1,7 @@
 """The keeper: the first process. It only waits, and ends whatever is left.
 
     the supervisor ends  ──────────────┐
-    the host is gone (stdin ends)  ────┼──> end all descendants, remove the socket, exit
+    the host is gone (stdin ends)  ────┼──> end all descendants, remove the socket and what the host named, exit
     SIGTERM  ──────────────────────────┘
 
 It is a subreaper, so even a daemon that left its session, its process group and its parents comes back to it once the
@@ -12,9 +12,9 @@ end the runner by going: the supervisor decides then.
 import os
 import select
 import signal
-from typing import Optional, Tuple
+from typing import List, Optional, Tuple
 
-from . import linux, processes
+from . import linux, processes, removal
 from .descriptors import close_quietly, move_high
 
 _LIFELINE = 0  # stdin
@@ -23,9 +23,10 @@ _LIFELINE = 0  # stdin
 class Keeper:
     """`prepare` before the fork, `keep` after it, in the parent."""
 
-    def __init__(self, linger_ms: int, socket_path: str) -> None:
+    def __init__(self, linger_ms: int, socket_path: str, to_remove: List[str]) -> None:
         self._lifeline_counts = linger_ms == 0
         self._socket_path = socket_path
+        self._to_remove = to_remove
         self._terminated = False
         wakeup, self._wakeup_writer = os.pipe()
         self._wakeup, self._wakeup_writer = move_high(wakeup), move_high(self._wakeup_writer)
@@ -77,7 +78,17 @@ class Keeper:
             os.unlink(self._socket_path)
         except OSError:
             pass
+        if self._lifeline_counts and _host_is_gone():
+            for path in self._to_remove:
+                removal.remove(path)
         return status, ready
+
+
+def _host_is_gone() -> bool:
+    """Whether stdin has ended: a host that died ends control too, and the supervisor may have been quicker than us."""
+    poll = select.poll()
+    poll.register(_LIFELINE, select.POLLIN)
+    return bool(poll.poll(0)) and _read(_LIFELINE) == b""
 
 
 def _read(fd: int) -> Optional[bytes]:

@@ -1,7 +1,9 @@
 """Nothing survives the end: of the host, of the supervisor, of a session. Setsid daemons and double forks included."""
 
 import os
+import shutil
 import signal
+import tempfile
 import time
 import unittest
 from typing import List
@@ -104,6 +106,25 @@ class RunnerEndsTest(unittest.TestCase):
         host.gone()
         all_gone(pids, 1)
         self.assertFalse(os.path.exists(host.socket))
+
+    def test_what_the_host_named_goes_with_the_host_and_nothing_else(self) -> None:
+        place = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, place, True)
+        named, kept = os.path.join(place, "named"), os.path.join(place, "kept")
+        os.makedirs(os.path.join(named, "a", "b"))
+        os.mkdir(kept)
+        for folder in (os.path.join(named, "a"), kept):
+            with open(os.path.join(folder, "file"), "w") as file:
+                file.write("x")
+        os.symlink(kept, os.path.join(named, "link"))
+        os.symlink(kept, os.path.join(place, "named-link"))
+        os.chmod(os.path.join(named, "a", "b"), 0)
+        host, pids = self.runner(remove=[named, os.path.join(place, "named-link")])
+        host.process.stdin.close()
+        host.gone()
+        all_gone(pids, 1)
+        self.assertEqual(sorted(os.listdir(place)), ["kept", "named-link"])
+        self.assertEqual(os.listdir(kept), ["file"])
 
     def test_nothing_survives_the_end_of_control(self) -> None:
         host, pids = self.runner()
