@@ -15,6 +15,9 @@ cases! { "bad input":
     an_execution_id_runs_once,
     a_spec_that_makes_no_sense_is_refused,
     a_session_spec_that_makes_no_sense_is_refused,
+    lone_surrogates_in_names_are_escaped,
+    a_working_directory_that_vanishes_does_no_harm,
+    a_disk_that_is_full_is_a_failure,
 }
 
 /// The most code that an execution takes.
@@ -125,5 +128,43 @@ async fn a_session_spec_that_makes_no_sense_is_refused(cx: &Context) -> Outcome 
         let error = cx.sandbox().await?.session_with(spec).await.expect_code("config.invalid")?;
         ensure_eq("field", error.explain().details.get("field").cloned(), Some(field.into()))?;
     }
+    Ok(())
+}
+
+async fn lone_surrogates_in_names_are_escaped(cx: &Context) -> Outcome {
+    let session = cx.session().await?;
+    let result = session.run("globals()['a\\ud800'] = 1").await?;
+    result.expect_completed()?;
+    let added: Vec<_> = result.outcome.changes.added.iter().map(|change| change.name.as_str()).collect();
+    ensure_eq("names told as added", added, vec!["a\\ud800"])?;
+    session.run("globals()['a\\ud800']").await?.expect_value("1")?;
+    Ok(())
+}
+
+async fn a_working_directory_that_vanishes_does_no_harm(cx: &Context) -> Outcome {
+    let session = cx.session().await?;
+    session.run("import os, shutil; place = os.getcwd(); shutil.rmtree(place)").await?.expect_completed()?;
+    session.run("os.getcwd()").await?.expect_exception("FileNotFoundError")?;
+    session.run("print('still here')\nimport colorsys\n1 + 1").await?.expect_stdout("still here\n")?.expect_value("2")?;
+    // A new session cannot enter what is not there; told, and the old one goes on.
+    let refused = cx.sandbox().await?.session().await.map(drop);
+    let error = refused.expect_code("session.start")?;
+    ensure_eq(&format!("whether {error} says why"), error.to_string().contains("working directory"), true)?;
+    session.run("os.mkdir(place); os.chdir(place); open('x', 'w').write('y')").await?.expect_value("1")?;
+    let next = cx.session().await?;
+    next.run("open('x').read()").await?.expect_value("'y'")?;
+    Ok(())
+}
+
+/// `/dev/full` answers every write as a full disk does.
+async fn a_disk_that_is_full_is_a_failure(cx: &Context) -> Outcome {
+    let session = cx.session().await?;
+    let full = "f = open('/dev/full', 'w')\nf.write('x')\nf.flush()";
+    let raised = session.run(full).await?;
+    let message = raised.expect_exception("OSError")?.message.clone();
+    ensure_eq(&format!("whether {message:?} names the reason"), message.contains("No space left"), true)?;
+    // The stream that is closed by force at the next collection complains to stderr of nobody else.
+    session.run("f.detach() is not None").await.map(drop)?;
+    session.run("import sys; sys.stdout.flush(); 'on'").await?.expect_value("'on'")?;
     Ok(())
 }

@@ -42,6 +42,10 @@ RUNNER_DIR = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__f
 def serve(parts: Parts) -> NoReturn:
     """Makes this process the session, and serves it. Never returns."""
     _become(parts)
+    try:
+        os.chdir(parts.workdir)  # by its path: user code may have removed it, and made it anew
+    except OSError as problem:
+        _refuse_hello(parts, f"its working directory cannot be entered: {problem.strerror}")
     session = Session(parts)
     gc.freeze()  # nothing made so far is garbage: later collections need not look at it
     session.answer_hello(parts)
@@ -58,9 +62,18 @@ def _become(parts: Parts) -> None:
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
     os.environ["HIBERNACULUM_SESSION"] = parts.session
-    if os.getcwd() != parts.workdir:
-        os.chdir(parts.workdir)
     randomness.reseed()
+
+
+def _refuse_hello(parts: Parts, why: str) -> NoReturn:
+    """The host learns why there is no session."""
+    connection = Connection(parts.connection)
+    how = "make it again, or open a new sandbox"
+    with connection.lock:
+        connection.send_message(
+            refusal(parts.hello_id, REFUSED, "session.start", "the session could not be started", why, how)
+        )
+    os._exit(1)
 
 
 class Session:
