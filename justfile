@@ -35,6 +35,10 @@ python: lint-scripts
         echo "== $version ($roles)"; bash .ci/runner_tests.sh "$python" </dev/null; \
     done
 
+# Any bytes at all against the wire, for so many seconds a target
+fuzz seconds="60":
+    HIBERNACULUM_FUZZ_SECONDS={{ seconds }} cargo test -p hibernaculum-tests --test fuzz
+
 # The documentation, warnings denied; `just docs --open` shows it
 docs *flags:
     RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps {{ flags }}

@@ -39,6 +39,7 @@ mod expect;
 mod failure;
 #[cfg(test)]
 mod fake;
+pub mod fuzz;
 mod grammar;
 #[cfg(test)]
 mod grammar_tests;

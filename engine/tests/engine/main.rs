@@ -8,5 +8,6 @@
 )]
 
 mod cancel;
+mod lying;
 mod scripted;
 mod sessions;

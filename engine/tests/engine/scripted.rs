@@ -12,7 +12,7 @@ use hibernaculum_engine::wire::messages::{
 };
 use hibernaculum_engine::wire::{Frame, FrameCodec, Id, Incoming, Nonce, Secret, handshake, rpc};
 use hibernaculum_engine::{Boot, ByteStream, Place, Provider, Ready, Role};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncWriteExt as _, DuplexStream};
 use tokio::sync::mpsc;
 use tokio_util::codec::Framed;
 
@@ -212,6 +212,13 @@ async fn serve_session(mut wire: Wire, session: String, shared: &Shared) {
                 let _ = wire.send(Frame::Message(Bytes::from_static(unknown))).await;
                 let _ = wire.send(answer(&execute, Status::Completed, Some("'truth'"))).await;
             }
+            code if code.starts_with("babble\n") => {
+                if !babble(&mut wire, &execute).await {
+                    drop(wire);
+                    return outlive(shared, session, Some(&execute), signals).await;
+                }
+                running = Some(execute);
+            }
             "garbage" => drop(wire.send(Frame::Message(Bytes::from_static(b"}{"))).await),
             "hang up" => {
                 drop(wire);
@@ -220,6 +227,28 @@ async fn serve_session(mut wire: Wire, session: String, shared: &Shared) {
             _ => running = Some(execute),
         }
     }
+}
+
+/// Says what the code's further lines say; false: and then hangs up.
+async fn babble(wire: &mut Wire, execute: &Execute) -> bool {
+    for line in execute.code.as_str().unwrap_or_default().lines().skip(1) {
+        let said = match line {
+            "!answer" => wire.send(answer(execute, Status::Completed, Some("2"))).await,
+            "!chunk" => wire.send(Frame::Chunk { transfer: 5, data: Bytes::from_static(b"123456789") }).await,
+            "!half" => {
+                let _ = wire.get_mut().write_all(b"\0\0\x10\0{\"jsonrpc\"").await;
+                return false;
+            }
+            message => {
+                let message = message.replace("{id}", &execute.execution.to_string());
+                wire.send(Frame::Message(message.into())).await
+            }
+        };
+        if said.is_err() {
+            return false;
+        }
+    }
+    true
 }
 
 /// The process lives on without its connection, until it is killed.

@@ -194,7 +194,9 @@ def _is_id(session: Any) -> bool:
 
 
 def _not_a_hello(why: str) -> _RefusedError:
-    return _RefusedError("transport.protocol", "this is not a hello", why, "answer the challenge with the request `hello`")
+    return _RefusedError(
+        "transport.protocol", "this is not a hello", why, "answer the challenge with the request `hello`"
+    )
 
 
 def _not_a_role(why: str) -> _RefusedError:

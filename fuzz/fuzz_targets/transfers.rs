@@ -1,0 +1,5 @@
+//! See `hibernaculum_testkit::fuzz::transfers`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| hibernaculum_testkit::fuzz::transfers(data));
