@@ -86,6 +86,28 @@ class Comparing(unittest.TestCase):
             return [], [], []
         return [n for n, _ in difference.added], [n for n, _ in difference.modified], list(difference.removed)
 
+    def test_a_metaclass_is_not_asked(self) -> None:
+        asked = []
+
+        class Meta(type):
+            def __eq__(cls, other: object) -> bool:
+                asked.append("eq")
+                return True
+
+            def __hash__(cls) -> int:
+                asked.append("hash")
+                return 0
+
+        kind = Meta("Kind", (), {})
+        asked.clear()
+        self.space["made"], self.space["kind"] = kind(), kind
+        difference = self.changes.since()
+        assert difference is not None
+        told = difference.described()["added"]
+        self.assertEqual([(one["name"], one["type"]) for one in told], [("made", "Kind"), ("kind", "Meta")])
+        self.assertEqual([id(one) for one in difference.classes()], [id(kind)])
+        self.assertEqual(asked, [])
+
     def test_the_quick_way_to_addresses_is_in_use_and_right(self) -> None:
         self.assertEqual(changes.addresses_of.__name__, "addresses_by_memory")
         things = tuple(object() for _ in range(50))

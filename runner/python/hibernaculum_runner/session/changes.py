@@ -29,7 +29,8 @@ MOST = 1000  # names told at most; the rest is counted
 NAME_LENGTH = 200  # characters of a name or type name told
 
 _POINTER = struct.calcsize("P")
-_ATOMS = frozenset((type(None), bool, int, float, complex, str, bytes))
+_ATOMS = (type(None), bool, int, float, complex, str, bytes)
+_IS_ATOM = frozenset(map(id, _ATOMS))  # by address: a metaclass may define `__hash__`
 _HELD_SIZE = 4096  # a longer str or bytes is not kept alive for this
 _BLOCK = 64  # names compared at once
 _weak_offset = type.__dict__["__weakrefoffset__"].__get__
@@ -166,7 +167,7 @@ class Changes:
             kind = type(value)
             self._held.pop(name, None)
             self._watched.pop(name, None)
-            if kind in _ATOMS:
+            if id(kind) in _IS_ATOM:
                 if (kind is not str and kind is not bytes) or len(value) <= _HELD_SIZE:
                     self._held[name] = value
             elif _weak_offset(kind):

@@ -11,14 +11,14 @@ from typing import Any
 type_name = type.__dict__["__name__"].__get__
 """The name of a type, as its definition gave it."""
 
-type_mro = type.__dict__["__mro__"].__get__
 _flags_of = type.__dict__["__flags__"].__get__
 _HEAP_TYPE = 1 << 9
+_TYPE_SUBCLASS = 1 << 31
 
 
 def is_class(value: Any) -> bool:
-    """`isinstance(value, type)`, without asking the value's `__class__`."""
-    return type in type_mro(type(value))
+    """`isinstance(value, type)`, without asking the value's `__class__` or a metaclass' `__eq__`."""
+    return bool(_flags_of(type(value)) & _TYPE_SUBCLASS)
 
 
 def shallow_size(value: Any) -> int:

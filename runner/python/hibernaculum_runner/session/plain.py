@@ -23,23 +23,22 @@ from types import TracebackType
 from typing import Any, Dict, List, NamedTuple, Optional
 
 MOST_FRAMES = 20
-_TYPES = frozenset(
-    (
-        ArithmeticError,
-        AssertionError,
-        IndexError,
-        KeyError,
-        KeyboardInterrupt,
-        LookupError,
-        OverflowError,
-        RuntimeError,
-        SystemExit,
-        TypeError,
-        ValueError,
-        ZeroDivisionError,
-    )
+_TYPES = (
+    ArithmeticError,
+    AssertionError,
+    IndexError,
+    KeyError,
+    KeyboardInterrupt,
+    LookupError,
+    OverflowError,
+    RuntimeError,
+    SystemExit,
+    TypeError,
+    ValueError,
+    ZeroDivisionError,
 )
 """Whose last line is the name and the message, in every version. (Others have suggestions, or say more.)"""
+_IS_PLAIN = frozenset(map(id, _TYPES))  # by address: a metaclass may define `__hash__`
 
 _HAS_MARKS = sys.version_info >= (3, 11)
 _MARKS_CALLS = sys.version_info >= (3, 13)
@@ -61,7 +60,7 @@ def plain(
     """The traceback of an exception that is plain, else None. `tb` begins with the first frame to be told; files that
     are the runner's own are left out."""
     kind = type(error)
-    if kind not in _TYPES or error.__cause__ is not None or error.__context__ is not None or error.__dict__:
+    if id(kind) not in _IS_PLAIN or error.__cause__ is not None or error.__context__ is not None or error.__dict__:
         return None
     lines: List[str] = ["Traceback (most recent call last):\n"] if tb is not None else []
     frames: List[Dict[str, Any]] = []
