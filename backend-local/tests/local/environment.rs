@@ -45,6 +45,18 @@ async fn descriptors_of_the_host_stay_with_the_host() {
 }
 
 #[tokio::test]
+async fn a_host_without_descriptors_says_so_and_goes_on() {
+    let scene = Scene::new();
+    let mut host = Host::start(&scene, "no descriptors");
+    let seen = host.report();
+    assert_eq!(seen["code"], "session.start", "there is no session without a connection");
+    assert!(seen["refused"].to_string().contains("Too many open files"), "{seen}");
+    assert_eq!(seen["answer"], 42, "a session that runs runs on");
+    assert_eq!(seen["afterwards"], 1, "the control: it was that limit");
+    host.end().await;
+}
+
+#[tokio::test]
 async fn a_sandbox_has_a_process_group_and_a_working_directory_of_its_own() {
     let scene = Scene::new();
     let backend = scene.backend();

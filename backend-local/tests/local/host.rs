@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use hibernaculum_backend_local::LocalBackend;
 use hibernaculum_core::{Backend, Sandbox, SandboxSpec, Session};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 
 use crate::scene::{MARK, Scene, value, within};
@@ -123,6 +124,23 @@ def targets(folder):
 sorted({*targets('/proc/self/fd'), *targets(supervisor)})
 ";
 
+/// What happens while this process can open nothing more, and afterwards.
+async fn without_descriptors(sandbox: &Sandbox, session: &Session) -> Value {
+    let plenty = getrlimit(Resource::Nofile);
+    let highest = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+    setrlimit(Resource::Nofile, Rlimit { current: Some(highest - 1), ..plenty }).unwrap();
+    // Descriptors may have holes: whatever is free below the limit is taken.
+    let fillers: Vec<_> = std::iter::from_fn(|| std::fs::File::open("/dev/null").ok()).collect();
+    let error = within(sandbox.session()).await.map(drop).unwrap_err();
+    let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+    let refused: Vec<String> = causes.map(ToString::to_string).collect();
+    let answer = value(session, "20 + 22").await;
+    setrlimit(Resource::Nofile, plenty).unwrap();
+    drop(fillers);
+    let afterwards = value(&within(sandbox.session()).await.unwrap(), "1").await;
+    json!({ "code": error.code(), "refused": refused, "answer": answer, "afterwards": afterwards })
+}
+
 #[tokio::test]
 #[ignore = "a program of its own, started by other tests"]
 async fn host() {
@@ -136,6 +154,7 @@ async fn host() {
                 std::fs::read_link("/proc/self/fd/7").is_ok_and(|path| path.to_str() == Some(&held));
             json!({ "files": value(&session, FILES).await, "host_has_it": host_has_it })
         }
+        "no descriptors" => without_descriptors(&sandbox, &session).await,
         _ => json!({ "daemons": value(&session, DAEMONS).await }),
     };
     println!("{REPORT}{report}");

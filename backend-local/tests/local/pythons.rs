@@ -72,6 +72,21 @@ async fn a_python_that_never_gets_ready_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_python_that_lacks_a_module_is_told_with_its_name() {
+    let scene = Scene::new();
+    let python = std::env::var("HIBERNACULUM_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    // The program that it is given follows two options; before it, one module is made unavailable.
+    let lacking = scene.fake_python(&format!(
+        "exec {python} \"$1\" \"$2\" \"import sys; sys.modules['selectors'] = sys.modules['select'] = None\n$3\""
+    ));
+    let backend = scene.builder().python(lacking).build().unwrap();
+    let error = refused(&backend, scene.spec().build().unwrap()).await;
+    assert_eq!(error.code(), "sandbox.start");
+    assert!(error.explain().to_string().contains("select"), "{}", error.explain());
+    scene.until_deserted().await;
+}
+
+#[tokio::test]
 async fn noise_at_start_does_not_disturb() {
     let scene = Scene::new();
     let backend = scene.backend();

@@ -1,6 +1,6 @@
 //! Sandboxes that are lost, and sessions that do not start.
 
-use hibernaculum_core::SandboxState;
+use hibernaculum_core::{EventKind, SandboxState};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 use crate::scene::{Scene, run, value, within};
@@ -33,6 +33,29 @@ async fn a_killed_supervisor_is_a_lost_sandbox() {
     within(other.close()).await.unwrap();
     scene.until_deserted().await;
     within(sandbox.close()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_supervisor_that_is_killed_ends_what_runs() {
+    let scene = Scene::new();
+    let backend = scene.backend();
+    let sandbox = scene.sandbox(&backend).await;
+    let session = sandbox.session().await.unwrap();
+    let code = "import os, time\nprint(os.getppid(), flush=True)\ntime.sleep(600)";
+    let mut running = session.start(code).await.unwrap();
+    let mut waiting = session.start("'never begun'").await.unwrap();
+    let supervisor = loop {
+        if let EventKind::Output { text, .. } = within(running.next()).await.unwrap().kind {
+            break text.trim().parse().unwrap();
+        }
+    };
+    kill_process(Pid::from_raw(supervisor).unwrap(), Signal::KILL).unwrap();
+
+    let ended = [within(running.result()).await, within(waiting.result()).await];
+    assert_eq!(ended.map(|ended| ended.unwrap_err().code()), ["sandbox.lost"; 2]);
+    assert_eq!(within(session.execute("1")).await.unwrap_err().code(), "sandbox.lost");
+    within(sandbox.close()).await.unwrap();
+    scene.until_deserted().await;
 }
 
 #[tokio::test]
