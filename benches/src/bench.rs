@@ -75,7 +75,7 @@ impl Bench {
         Ok(Product::open(&self.backend, spec, &self.runtime)?)
     }
 
-    /// The Python that it runs on: its real executable, not a shim in front of it.
+    /// The Python that it runs on, as that knows itself.
     pub fn python(&self) -> &Path {
         &self.python
     }

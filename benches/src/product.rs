@@ -42,13 +42,13 @@ impl Product {
         self.sandbox.id()
     }
 
-    /// The Python that it runs on: its real executable, not a shim in front of it.
+    /// The Python that it runs on, as that knows itself: not a shim in front of it, and in its virtual environment if it has one.
     ///
     /// # Errors
     ///
     /// What the session says.
     pub fn python(&self) -> Result<PathBuf, Error> {
-        let path = "import os, sys; os.path.realpath(sys.executable)";
+        let path = "import sys; sys.executable";
         let result = self.runtime.block_on(self.session.execute(path))?;
         let path = result.json().and_then(|json| json.as_str()).unwrap_or_default();
         Ok(PathBuf::from(path))

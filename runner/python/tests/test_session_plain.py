@@ -21,6 +21,7 @@ PLAIN = [
     "def f(n):\n    g(n)\ndef g(n):\n    raise TypeError(n)\nf(1)",
     "if True:\n    raise IndexError(1)",
     "raise SystemExit(3)",
+    "import time; time.sleep(-1)",
 ]
 ANY = [
     *PLAIN,
@@ -87,6 +88,26 @@ ANY = [
     "raise KeyError(\n    'x') from None",
     "def f(): return int('a')\nf()",
     "return_ = int('a')",
+    "if True: int(1, 2)",
+    "x = 1; int(1, 2)",
+    "for x in int(1, 2): pass",
+    "for x in int(1, 2):\n    pass",
+    "while int(1, 2): pass",
+    "assert int(1, 2)",
+    "int(1, 2), 3",
+    "int(1, 2).real",
+    "print(1, int(1, 2))",
+    "def f(): return int(1, 2)\nf()",
+    "def f():\n    yield int(1, 2)\nnext(f())",
+    "del int(1, 2).x",
+    "raise int(1, 2)",
+    "(int(1, 2))",
+    "-int(1, 2)",
+    "lambda: 0; int(1, 2)",
+    "with int(1, 2): pass",
+    "x: int = int(1, 2)",
+    "x = [int(1, 2)]",
+    "x = y, z = int(1, 2)",
 ]
 
 

@@ -109,8 +109,10 @@ def _marks(tb: TracebackType, line: str) -> Optional[str]:
     if call is not None and not iskeyword(call[1]):
         if not _MARKS_CALLS:
             return "" if is_whole else _below(start - indent, "^" * len(segment))
+        if not is_whole and ("=" in line or line.lstrip().startswith("return")):
+            return None  # where a call is all that is assigned or returned, there are no marks
         function = len(call[1])
-        return _below(0, "~" * function + "^" * (len(segment) - function)) if is_whole else None
+        return _below(start - indent, "~" * function + "^" * (len(segment) - function))
     if is_whole and _statement(segment):
         return ""
     if _word(segment) and not is_whole:
