@@ -27,6 +27,7 @@
 //! | feature | default | gives |
 //! |---|---|---|
 //! | `local` | yes | subprocesses of this machine: `LocalBackend`, and the name `local` in the [`Registry`] |
+//! | `host-paths` | yes | files and whole directories between this machine and a sandbox: `HostPaths` |
 //! | `engine` | with `local` | the modules `engine` and `runner`: what a backend of your own is made with |
 //!
 //! Without any of them the crate is the contract alone: no async runtime, no backend, and a [`Registry`] to fill with backends of your own.
@@ -45,6 +46,8 @@
 //!
 //! The examples `quickstart` and `choose_backend` are programs to read and run.
 
+#[cfg(feature = "host-paths")]
+mod host;
 mod registry;
 
 #[cfg(feature = "local")]
@@ -58,6 +61,9 @@ pub use hibernaculum_engine as engine;
 #[cfg(feature = "engine")]
 #[doc(inline)]
 pub use hibernaculum_runner as runner;
+#[cfg(feature = "host-paths")]
+#[doc(inline)]
+pub use host::{HostPaths, Progress, Skipped, Transfer, Transferred};
 pub use registry::{Registry, Settings, SettingsReader, backend};
 
 /// The version of this crate, by the rules of semantic versions. What it speaks with a runner has a version of its own:

@@ -8,7 +8,14 @@ pub(crate) const NAME: &str = "local";
 /// At the level `trusted` nothing but the process itself can be bounded: sandbox-wide limits and a closed network are for other backends.
 pub(crate) fn features() -> Features {
     Features::new(NAME, NetworkPolicy::Full)
-        .with([Feature::Interrupt, Feature::Input, Feature::Attach, Feature::Preload])
+        .with([
+            Feature::Interrupt,
+            Feature::Input,
+            Feature::Attach,
+            Feature::Preload,
+            Feature::Namespace,
+            Feature::Files,
+        ])
         .with_limits([
             LimitKind::ProcessMemory,
             LimitKind::ProcessCpuTime,

@@ -17,6 +17,7 @@ pub struct Bench {
     runtime: Rc<Runtime>,
     product: Product,
     python: PathBuf,
+    program: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Bench {
@@ -40,7 +41,7 @@ impl Bench {
         let runtime = Rc::new(runtime);
         let product = Product::open(&backend, SandboxSpec::default(), &runtime)?;
         let python = product.python()?;
-        Ok(Self { name: name.to_owned(), backend, runtime, product, python })
+        Ok(Self { name: name.to_owned(), backend, runtime, product, python, program: None })
     }
 
     /// A runtime of one thread, the caller's: what `#[tokio::main(flavor = "current_thread")]` makes.
@@ -53,6 +54,18 @@ impl Bench {
     /// [`Trouble::Floor`] where the system refuses it.
     pub fn runtime() -> Result<Runtime, Trouble> {
         Ok(Builder::new_current_thread().enable_all().build()?)
+    }
+
+    /// Says which program is `hib`, for the figures that need it.
+    #[must_use]
+    pub fn with_program(mut self, program: Option<PathBuf>) -> Self {
+        self.program = program;
+        self
+    }
+
+    /// The program that is `hib`, where that is known.
+    pub fn program(&self) -> Option<&Path> {
+        self.program.as_deref()
     }
 
     /// The backend's name.

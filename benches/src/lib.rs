@@ -37,6 +37,7 @@ mod figures;
 mod floor;
 mod product;
 mod report;
+mod stdio;
 mod trouble;
 
 pub use bench::Bench;

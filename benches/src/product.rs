@@ -1,5 +1,7 @@
 //! The product, as a program uses it: a session, and blocking calls, so that it can be measured in turns with a floor.
 
+use bytes::Bytes;
+use futures_util::StreamExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,6 +15,9 @@ use tokio::runtime::Runtime;
 
 /// From the first line of output to the middle of the sleep or loop: as long as the floor is given.
 const SETTLING: Duration = Duration::from_millis(3);
+
+/// The file that goes in and out.
+const FILE: &str = "bench.bin";
 
 /// A session to measure, in a sandbox of its own.
 #[derive(Debug)]
@@ -115,6 +120,43 @@ impl Product {
                 session.keep();
             }
             Ok(())
+        })
+    }
+
+    /// Uploads a file of so many bytes; tells how long it took.
+    ///
+    /// # Errors
+    ///
+    /// What the sandbox says.
+    pub fn upload(&self, bytes: usize) -> Result<Duration, Error> {
+        let piece = Bytes::from(vec![b'x'; 1 << 20]);
+        let pieces = (0..bytes.div_ceil(piece.len())).map(move |_| Ok(piece.clone()));
+        self.runtime.block_on(async {
+            let start = Instant::now();
+            self.sandbox.files().upload(FILE, Box::pin(futures_util::stream::iter(pieces))).await?;
+            Ok(start.elapsed())
+        })
+    }
+
+    /// Downloads the file that was uploaded; tells how long it took.
+    ///
+    /// # Errors
+    ///
+    /// What the sandbox says.
+    ///
+    /// # Panics
+    ///
+    /// Where not exactly so many bytes came.
+    pub fn download(&self, bytes: usize) -> Result<Duration, Error> {
+        self.runtime.block_on(async {
+            let start = Instant::now();
+            let (_, mut body) = self.sandbox.files().download(FILE).await?;
+            let mut came = 0;
+            while let Some(piece) = body.next().await {
+                came += piece?.len();
+            }
+            assert_eq!(came, bytes, "a part of the file is no file");
+            Ok(start.elapsed())
         })
     }
 

@@ -1,12 +1,28 @@
 //! What can be typed: the subcommands, and what all of them share.
 
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use clap::{Parser, Subcommand};
 use hibernaculum::runner;
 
 use crate::bench::BenchArgs;
+use crate::config::ConfigArgs;
+use crate::doctor::DoctorArgs;
 use crate::run::RunArgs;
+use crate::shell::{CompletionsArgs, ManArgs};
+use crate::stdio::StdioArgs;
+use crate::terminal::{ColourWhen, Manner};
+
+const AFTER: &str = "\
+Examples:
+  hib run -c 'x = 41' -c 'x + 1'   42: one session, kept between cells
+  hib run analysis.ipynb           a notebook, cell by cell
+  hib doctor                       what works on this machine
+  hib help run                     more examples, and the exit codes
+
+What no flag says, the environment (HIBERNACULUM_BACKEND, HIBERNACULUM_PYTHON …) and a
+configuration file do: `hib config` shows it. Errors say what, why and how.";
 
 /// Python sessions in sandboxes, at the terminal.
 #[derive(Debug, Parser)]
@@ -14,7 +30,7 @@ use crate::run::RunArgs;
     name = "hib",
     version,
     long_version = LONG_VERSION.as_str(),
-    after_help = "Errors say what, why and how. `hib help run` tells the exit codes.",
+    after_help = AFTER,
     arg_required_else_help = true,
     infer_subcommands = true,
     max_term_width = 110
@@ -22,12 +38,61 @@ use crate::run::RunArgs;
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) manner: MannerArgs,
+}
+
+/// How `hib` behaves, whatever it does.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "How it behaves")]
+pub(crate) struct MannerArgs {
+    /// Say only what the code prints, and errors: no remarks, no progress
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        action = clap::ArgAction::Set,
+        hide_possible_values = true,
+        hide_default_value = true
+    )]
+    quiet: bool,
+
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "The configuration file [env: HIBERNACULUM_CONFIG] [default: ~/.config/hib/config.toml]"
+    )]
+    // Read before anything else is: see `config`.
+    config: Option<PathBuf>,
+
+    /// When to use colours
+    #[arg(long, visible_alias = "color", global = true, value_name = "WHEN", value_enum, default_value_t)]
+    colour: ColourWhen,
+}
+
+impl MannerArgs {
+    /// Behaves so from now on.
+    pub(crate) fn adopt(&self) {
+        Manner { is_quiet: self.quiet, colour: self.colour }.adopt();
+    }
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(RunArgs),
     Bench(BenchArgs),
+    Doctor(DoctorArgs),
+    Config(ConfigArgs),
+    Stdio(StdioArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 /// `hib --version`: what has to fit together. The runner's digest is what the handshake compares.

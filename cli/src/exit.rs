@@ -4,17 +4,17 @@ use std::process::ExitCode;
 
 use hibernaculum::{CrashCause, Error, Outcome, SandboxError, Status};
 
-/// The table of `hib help run`.
+/// The table of `hib help run` and of `docs/exit-codes.md`.
 pub(crate) const TABLE: &str = "\
 Exit codes:
   0         everything ran to its end
   1         a Python exception ended it
   N         sys.exit(N) did
-  2         what was typed makes no sense
+  2         what was typed, or configured, makes no sense
   65        the input is no UTF-8, or no notebook
   66        the input cannot be read
   69        no session to be had: no Python, or a backend that lacks what was asked for
-  70        the sandbox, or the way to it, broke
+  70        the sandbox, the way to it, or `hib` itself broke
   74        the output cannot be written
   124       --timeout ran out
   130       interrupted by Ctrl-C; 129 by SIGHUP, 143 by SIGTERM
@@ -41,6 +41,11 @@ impl Exit {
     pub(crate) const CRASHED: Self = Self(134);
     pub(crate) const NOBODY_READS: Self = Self(141);
     pub(crate) const TERMINATED: Self = Self(143);
+
+    /// The number.
+    pub(crate) fn code(self) -> u8 {
+        self.0
+    }
 
     /// What an execution's end means.
     pub(crate) fn of_outcome(outcome: &Outcome) -> Self {
@@ -160,6 +165,33 @@ mod tests {
         ] {
             assert_eq!(Exit::of_error(&error), exit, "{error}");
         }
+    }
+
+    /// The page, made of the table.
+    fn page() -> String {
+        let rows = TABLE.lines().skip(1).map(|line| {
+            let (code, meaning) = line.trim().split_once(' ').unwrap();
+            format!("| `{code}` | {} |\n", meaning.trim())
+        });
+        let rows: String = rows.collect();
+        format!(
+            "# Exit codes of `hib`\n\n\
+             How it went, for those who do not read. This page is made from the code; a test compares them\n\
+             (`UPDATE_DOCS=1 cargo test -p hibernaculum-cli --bin hib` writes it anew).\n\n\
+             | code | meaning |\n|---|---|\n{rows}\n\
+             `N` may be any number, so a script's `sys.exit(70)` looks like a broken sandbox; but what `hib` itself has to say\n\
+             stands on stderr, and begins with `hib: `. The numbers from 65 to 74 are those of `sysexits.h`, 124 is that of `timeout`,\n\
+             and 128+N is how a shell tells of a signal. `hib doctor` ends with 0 where a session answers, and else with the code of the error.\n"
+        )
+    }
+
+    #[test]
+    fn the_page_tells_what_the_table_says() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/exit-codes.md");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, page()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), page(), "run with UPDATE_DOCS=1");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::io::{self, Write as _};
 use hibernaculum::{Error, Explanation};
 
 use crate::exit::Exit;
+use crate::terminal::is_quiet;
 
 /// Why a subcommand ended before its work was done.
 #[derive(Debug)]
@@ -57,6 +58,8 @@ impl Failure {
     pub(crate) fn tell(self) -> Exit {
         match self {
             Self::Quiet(exit) => exit,
+            // What ended well is no error, but a remark.
+            Self::Told(told) if told.exit == Exit::OK && is_quiet() => told.exit,
             Self::Told(told) => {
                 // Where stderr is gone, the exit code has to do.
                 let _ = io::stderr().write_all(told.text().as_bytes());

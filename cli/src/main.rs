@@ -2,14 +2,15 @@
 //!
 //! ```text
 //!  main ── args: what was typed ──▶ a module for each subcommand ──▶ Exit: the code that tells how it went
-//!                                     run/, bench/
+//!                                     run/, bench/, stdio/, doctor/, config/, shell
 //! ```
 //!
 //! | for | see |
 //! |---|---|
 //! | what can be typed | `args`, and `args.rs` of each subcommand |
 //! | exit codes | `exit` |
-//! | how an error is told | `failure` |
+//! | how an error is told | `failure`; a bug, `panic` |
+//! | what holds where no flag is typed | `config/` |
 //! | which backend, sandbox and session a subcommand works in | `place` |
 //! | the terminal: output, input, signals | `terminal/` |
 //!
@@ -17,33 +18,66 @@
 
 mod args;
 mod bench;
+mod config;
+mod doctor;
 mod exit;
 mod failure;
+mod panic;
 mod place;
 mod run;
+mod shell;
+mod stdio;
 mod terminal;
 mod time;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use args::{Args, Command};
+use config::Config;
 use exit::Exit;
 use failure::Failure;
 
 fn main() -> ExitCode {
-    let args = match Args::try_parse() {
-        Ok(args) => args,
+    panic::guard(|| hib().unwrap_or_else(Failure::tell)).into()
+}
+
+/// Reads what was typed, and does it.
+fn hib() -> Result<Exit, Failure> {
+    let (args, config) = match read()? {
+        Ok(read) => read,
         // `--help` and `--version` come this way too. That nobody reads what it prints is no concern of its.
         Err(answer) => {
             let _ = answer.print();
-            return if answer.use_stderr() { Exit::USAGE } else { Exit::OK }.into();
+            return Ok(if answer.use_stderr() { Exit::USAGE } else { Exit::OK });
         }
     };
-    let ended = match &args.command {
+    args.manner.adopt();
+    match &args.command {
         Command::Run(args) => run::run(args),
         Command::Bench(args) => bench::bench(args),
+        Command::Doctor(args) => doctor::doctor(args),
+        Command::Config(args) => config::config(args, &config),
+        Command::Stdio(args) => stdio::stdio(args),
+        Command::Completions(args) => shell::completions(args),
+        Command::Man(args) => shell::man(args),
+    }
+}
+
+/// What was typed, and what holds where nothing was. Read twice: which file to look at is typed, too.
+fn read() -> Result<Result<(Args, Config), clap::Error>, Failure> {
+    let typed = match Args::command().try_get_matches() {
+        Ok(typed) => typed,
+        Err(answer) => return Ok(Err(answer)),
     };
-    ended.unwrap_or_else(Failure::tell).into()
+    let config = match typed.subcommand_name() {
+        // A shell that starts up asks for them: a mistake in the file must not break that.
+        Some("completions" | "man") => Config::default(),
+        _ => Config::load(&typed, |name| std::env::var_os(name))?,
+    };
+    let mut command = config.apply(Args::command());
+    let args = command.try_get_matches_from_mut(std::env::args_os());
+    let args = args.and_then(|matches| Args::from_arg_matches(&matches));
+    Ok(args.map(|args| (args, config)).map_err(|error| error.format(&mut command)))
 }

@@ -11,14 +11,14 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// The backend whose code runs where `hib` runs.
-const LOCAL: &str = "local";
+pub(crate) const LOCAL: &str = "local";
 
 /// Which backend; the same for every subcommand.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Where it runs")]
 pub(crate) struct BackendArgs {
     /// The backend that runs the code
-    #[arg(long, value_name = "NAME", env = "HIBERNACULUM_BACKEND", default_value = LOCAL)]
+    #[arg(long, value_name = "NAME", default_value = LOCAL)]
     backend: String,
 
     #[arg(
@@ -37,13 +37,35 @@ impl BackendArgs {
         &self.backend
     }
 
+    /// The Python that was named.
+    pub(crate) fn python(&self) -> Option<&str> {
+        self.python.as_deref()
+    }
+
+    /// The same, but for what is named here. A Python belongs to the backend that it was named for.
+    pub(crate) fn with(&self, backend: Option<String>, python: Option<String>) -> Self {
+        let is_same = backend.as_ref().is_none_or(|backend| *backend == self.backend);
+        let python = python.or_else(|| self.python.clone().filter(|_| is_same));
+        Self { backend: backend.unwrap_or_else(|| self.backend.clone()), python }
+    }
+
+    /// What tells one backend from another.
+    pub(crate) fn key(&self) -> (String, Option<String>) {
+        (self.backend.clone(), self.python.clone())
+    }
+
     /// Makes it.
     pub(crate) async fn make(&self) -> Result<Arc<dyn Backend>, Failure> {
+        Ok(self.create().await?)
+    }
+
+    /// Makes it; the library's own error where that cannot be done.
+    pub(crate) async fn create(&self) -> Result<Arc<dyn Backend>, hibernaculum::Error> {
         let mut settings = Settings::default();
         if let Some(python) = &self.python {
             settings = settings.with("python", python.as_str());
         }
-        Ok(Registry::builtin().create(&self.backend, &settings).await?)
+        Registry::builtin().create(&self.backend, &settings).await
     }
 }
 

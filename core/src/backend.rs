@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use crate::error::{Error, Unsupported};
 use crate::{
     Execution, ExecutionId, ExecutionRequest, Feature, Features, InputReply, InputToken, NamespaceFilter,
-    SandboxCheckpoints, SandboxFiles, SandboxId, SandboxInfo, SandboxSpec, SessionId, SessionInfo,
-    SessionSpec, Variable,
+    NamespaceListing, ReprLimits, SandboxCheckpoints, SandboxFiles, SandboxId, SandboxInfo, SandboxSpec,
+    SessionId, SessionInfo, SessionSpec, Value,
 };
 
 /// A kind of place that can run sandboxes. Object safe: programs hold an `Arc<dyn Backend>`.
@@ -174,10 +174,12 @@ pub trait SandboxExecution: Send + Sync {
     /// The backend's name, for refusals.
     fn execution_backend(&self) -> &str;
 
-    /// Lists the names of an idle session; runs no user code.
+    /// Lists the names of a session; runs no user code. Like all `namespace_…` calls it takes its turn after the executions that were
+    /// admitted before it, counts as one of the queue, and gives up after 30 s.
     ///
     /// # Errors
     ///
+    /// As [`SandboxExecution::execute`], and [`crate::SessionError::NotServed`] where it was not answered in time, or the session's process died.
     /// [`Error::Unsupported`] without [`Feature::Namespace`].
     ///
     /// # Cancel safety
@@ -187,16 +189,17 @@ pub trait SandboxExecution: Send + Sync {
         &self,
         session: &SessionId,
         filter: NamespaceFilter,
-    ) -> Result<Vec<Variable>, Error> {
+    ) -> Result<NamespaceListing, Error> {
         let _ = (session, filter);
         Err(self.lacks_namespace())
     }
 
-    /// The JSON form of a variable.
+    /// The JSON form of a variable, where it has an exact one: `None`, `bool`, `int`, finite `float`, `str`, and lists and dicts (with `str` keys)
+    /// of those. Runs no user code.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] without [`Feature::Namespace`].
+    /// As [`SandboxExecution::namespace_list`], [`crate::SessionError::NoSuchName`], [`crate::SessionError::NotJson`].
     ///
     /// # Cancel safety
     ///
@@ -206,11 +209,30 @@ pub trait SandboxExecution: Send + Sync {
         Err(self.lacks_namespace())
     }
 
-    /// Binds a name to a value.
+    /// The `repr` of a variable. It is user code: where it does not end in time it is interrupted like an execution. What it prints is dropped.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] without [`Feature::Namespace`].
+    /// As [`SandboxExecution::namespace_list`], [`crate::SessionError::NoSuchName`], [`Error::Config`] for limits that make no sense.
+    ///
+    /// # Cancel safety
+    ///
+    /// When the future is dropped the `repr` is interrupted.
+    async fn namespace_repr(
+        &self,
+        session: &SessionId,
+        name: &str,
+        limits: ReprLimits,
+    ) -> Result<Value, Error> {
+        let _ = (session, name, limits);
+        Err(self.lacks_namespace())
+    }
+
+    /// Binds a name to a value; `true` where it was bound before. No execution's changes tell of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`SandboxExecution::namespace_list`]; [`Error::Config`] for what cannot be a name, or is one of Python's own or the session's.
     ///
     /// # Cancel safety
     ///
@@ -220,7 +242,7 @@ pub trait SandboxExecution: Send + Sync {
         session: &SessionId,
         name: &str,
         value: serde_json::Value,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let _ = (session, name, value);
         Err(self.lacks_namespace())
     }
@@ -229,7 +251,7 @@ pub trait SandboxExecution: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] without [`Feature::Namespace`].
+    /// As [`SandboxExecution::namespace_list`]; [`Error::Config`] for one of Python's own names or the session's.
     ///
     /// # Cancel safety
     ///
@@ -239,15 +261,15 @@ pub trait SandboxExecution: Send + Sync {
         Err(self.lacks_namespace())
     }
 
-    /// Drops all names and keeps the interpreter.
+    /// Drops all names, with `_`, `In` and `Out`, and keeps the interpreter: its imports, its threads, its execution count.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] without [`Feature::Namespace`].
+    /// As [`SandboxExecution::namespace_list`].
     ///
     /// # Cancel safety
     ///
-    /// The names may have been dropped when the future is dropped.
+    /// The names, or some, may have been dropped when the future is dropped.
     async fn namespace_clear(&self, session: &SessionId) -> Result<(), Error> {
         let _ = session;
         Err(self.lacks_namespace())

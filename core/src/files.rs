@@ -31,6 +31,20 @@ pub struct FileInfo {
     pub mode: u32,
 }
 
+impl FileInfo {
+    /// A file, without permission bits.
+    pub fn new(path: impl Into<String>, kind: FileKind, size: ByteSize, modified: Timestamp) -> Self {
+        Self { path: path.into(), kind, size, modified, mode: 0 }
+    }
+
+    /// Sets its permission bits.
+    #[must_use]
+    pub fn with_mode(mut self, mode: u32) -> Self {
+        self.mode = mode;
+        self
+    }
+}
+
 /// What a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -55,11 +69,12 @@ pub trait SandboxFiles: Send + Sync {
     /// The backend's name, for refusals.
     fn files_backend(&self) -> &str;
 
-    /// Writes a file; it appears under its name when all of it is there.
+    /// Writes a file; it appears under its name when all of it is there. Directories above it are made; a file that stands there is replaced.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] where the backend lacks [`Feature::Files`].
+    /// [`crate::FilesError`], [`crate::SandboxError::Unknown`], [`Error::Transport`]; [`Error::Unsupported`] where the backend lacks
+    /// [`Feature::Files`].
     ///
     /// # Cancel safety
     ///
@@ -69,11 +84,12 @@ pub trait SandboxFiles: Send + Sync {
         Err(self.lacks_files())
     }
 
-    /// Reads a file.
+    /// Reads a file: what is known of it, and its content. What is written to it meanwhile may or may not be part of that.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] where the backend lacks [`Feature::Files`].
+    /// [`crate::FilesError`], [`crate::SandboxError::Unknown`], [`Error::Transport`]; [`Error::Unsupported`] where the backend lacks
+    /// [`Feature::Files`].
     ///
     /// # Cancel safety
     ///
@@ -83,11 +99,12 @@ pub trait SandboxFiles: Send + Sync {
         Err(self.lacks_files())
     }
 
-    /// Lists a directory, sorted by name.
+    /// Lists a directory, sorted by name; `.` is the working directory. At most 50,000 entries.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] where the backend lacks [`Feature::Files`].
+    /// [`crate::FilesError`], [`crate::SandboxError::Unknown`], [`Error::Transport`]; [`Error::Unsupported`] where the backend lacks
+    /// [`Feature::Files`].
     ///
     /// # Cancel safety
     ///
@@ -101,7 +118,8 @@ pub trait SandboxFiles: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] where the backend lacks [`Feature::Files`].
+    /// [`crate::FilesError`], [`crate::SandboxError::Unknown`], [`Error::Transport`]; [`Error::Unsupported`] where the backend lacks
+    /// [`Feature::Files`].
     ///
     /// # Cancel safety
     ///
@@ -111,11 +129,12 @@ pub trait SandboxFiles: Send + Sync {
         Err(self.lacks_files())
     }
 
-    /// Makes a directory, and those above it.
+    /// Makes a directory, and those above it. That it is there is no error.
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] where the backend lacks [`Feature::Files`].
+    /// [`crate::FilesError`], [`crate::SandboxError::Unknown`], [`Error::Transport`]; [`Error::Unsupported`] where the backend lacks
+    /// [`Feature::Files`].
     ///
     /// # Cancel safety
     ///
@@ -129,7 +148,8 @@ pub trait SandboxFiles: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] where the backend lacks [`Feature::Files`].
+    /// [`crate::FilesError`], [`crate::SandboxError::Unknown`], [`Error::Transport`]; [`Error::Unsupported`] where the backend lacks
+    /// [`Feature::Files`].
     ///
     /// # Cancel safety
     ///
@@ -143,7 +163,8 @@ pub trait SandboxFiles: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] where the backend lacks [`Feature::Files`].
+    /// [`crate::FilesError`], [`crate::SandboxError::Unknown`], [`Error::Transport`]; [`Error::Unsupported`] where the backend lacks
+    /// [`Feature::Files`].
     ///
     /// # Cancel safety
     ///

@@ -53,8 +53,8 @@ mod transaction;
 pub use backend::{Backend, SandboxExecution, Sandboxes};
 pub use checkpoint::{CheckpointInfo, CheckpointKind, CheckpointRequest, SandboxCheckpoints};
 pub use error::{
-    CheckpointError, ConfigError, Error, ExecutionError, Explanation, Retry, SandboxError, SessionError,
-    Source, TransportError, Unsupported,
+    CheckpointError, ConfigError, Error, ExecutionError, Explanation, FilesError, Retry, SandboxError,
+    SessionError, Source, TransportError, Unsupported,
 };
 pub use execution::{
     Captured, Collector, CrashCause, Cut, Display, Event, EventKind, Execution, ExecutionRequest,
@@ -63,10 +63,12 @@ pub use execution::{
 };
 pub use features::{Feature, Features};
 pub use files::{FileBody, FileInfo, FileKind, SandboxFiles};
-pub use handle::{Sandbox, Session};
+pub use handle::{Files, Namespace, Sandbox, Session};
 pub use id::{CheckpointId, ExecutionId, IdError, SandboxId, SessionId};
 pub use limits::{LimitKind, Limits};
-pub use namespace::{Change, Changes, NamespaceFilter, Serialisable, Variable, VariableKind};
+pub use namespace::{
+    Change, Changes, NamespaceFilter, NamespaceListing, ReprLimits, Serialisable, Variable, VariableKind,
+};
 pub use network::NetworkPolicy;
 pub use sandbox::{HostLoss, Isolation, SandboxInfo, SandboxSpec, SandboxSpecBuilder, SandboxState};
 pub use session::{RecoveryPolicy, SessionInfo, SessionSpec, SessionState};

@@ -1,8 +1,11 @@
 //! The names of a session, told without running any user code.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ByteSize;
+use crate::error::ConfigError;
 
 /// Names that an execution bound, rebound or deleted. "Modified" means rebound, by identity: a mutation in place is not seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,15 +34,94 @@ pub struct Change {
     pub size: Option<ByteSize>,
 }
 
-/// Which names to list.
+/// Which names to list. Names that begin and end with `__`, and those of the session itself (`_`, `In`, `Out`), are never listed.
+///
+/// ```
+/// use hibernaculum_core::{NamespaceFilter, VariableKind};
+/// let tables = NamespaceFilter::default().prefix("df_").kinds([VariableKind::Data]);
+/// assert_eq!(tables.prefix.as_deref(), Some("df_"));
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct NamespaceFilter {
     /// Only names that begin so.
     pub prefix: Option<String>,
-    /// Only variables of these kinds; empty: all but modules and callables.
+    /// Only variables of these kinds; empty: of all.
     pub kinds: Vec<VariableKind>,
+}
+
+impl NamespaceFilter {
+    /// Only names that begin so.
+    #[must_use]
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = Some(prefix.into());
+        self
+    }
+
+    /// Only variables of these kinds.
+    #[must_use]
+    pub fn kinds(mut self, kinds: impl IntoIterator<Item = VariableKind>) -> Self {
+        self.kinds = kinds.into_iter().collect();
+        self
+    }
+}
+
+/// The names of a session, in the order in which they were bound first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct NamespaceListing {
+    /// At most 10,000 of them.
+    pub variables: Vec<Variable>,
+    /// How many more there are.
+    pub more: u64,
+}
+
+/// How much of a `repr` is wanted, and how long its making may take: it is user code.
+///
+/// ```
+/// use std::time::Duration;
+/// use hibernaculum_core::{ByteSize, ReprLimits};
+/// let short = ReprLimits::new(ByteSize::kib(4), Duration::from_millis(500));
+/// assert!(short.validate().is_ok());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ReprLimits {
+    /// The longest text; what is beyond is cut and counted. At most 16 MiB.
+    pub bytes: ByteSize,
+    /// How long it may take, the executions before it included. More than zero.
+    #[serde(rename = "timeout_us", with = "crate::micros")]
+    pub timeout: Duration,
+}
+
+impl ReprLimits {
+    /// The longest text that may be asked for.
+    pub const MOST: ByteSize = ByteSize::mib(16);
+
+    /// So many bytes, in so much time.
+    pub fn new(bytes: ByteSize, timeout: Duration) -> Self {
+        Self { bytes, timeout }
+    }
+
+    /// Refuses what no session could do.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] for a time of zero, or for more than 16 MiB.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let invalid = |field: &str, value: String, rule: &str| {
+            Err(ConfigError::Invalid { field: field.to_owned(), value, rule: rule.to_owned() })
+        };
+        if self.timeout.is_zero() {
+            return invalid("timeout", "0".to_owned(), "must be more than zero");
+        }
+        if self.bytes > Self::MOST {
+            return invalid("bytes", self.bytes.to_string(), "must be at most 16 MiB");
+        }
+        Ok(())
+    }
 }
 
 /// One name of a session.
@@ -59,7 +141,7 @@ pub struct Variable {
     /// Its shape or length: `[3, 4]`, `[17]`.
     #[serde(default)]
     pub shape: Option<Vec<u64>>,
-    /// Its approximate size.
+    /// Its approximate size: of a container with that of its elements, reckoned from the first few.
     #[serde(default)]
     pub size: Option<ByteSize>,
     /// A short look at it, at most 200 characters.
@@ -75,9 +157,9 @@ pub struct Variable {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum VariableKind {
-    /// Data of any type.
+    /// Data of any type, also where that has a `__call__`.
     Data,
-    /// A function or another callable.
+    /// A function or method.
     Callable,
     /// A class.
     Class,

@@ -46,6 +46,17 @@ impl Inbound {
     }
 }
 
+impl Inbound {
+    /// The next frame, whatever it is. `None`: the connection ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
+    pub(crate) async fn frame(&mut self) -> Result<Option<Frame>, WireError> {
+        self.frames.next().await.transpose()
+    }
+}
+
 impl std::fmt::Debug for Inbound {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Inbound").field("transfers", &self.transfers).finish_non_exhaustive()

@@ -26,6 +26,12 @@ pub(crate) fn ended(doing: &str) -> Error {
     TransportError::Broken { doing: doing.to_owned(), source: None }.into()
 }
 
+/// An answer, but to something else.
+pub(crate) fn mistaken(doing: &str) -> Error {
+    let violation = format!("asked to {doing}, a session answered something else");
+    TransportError::Protocol { violation, source: None }.into()
+}
+
 /// No answer in time.
 pub(crate) fn timeout(doing: &str, after: Duration) -> Error {
     let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);

@@ -15,6 +15,7 @@ mod config;
 mod connection;
 mod engine;
 mod failure;
+mod files;
 mod provider;
 mod sandbox;
 mod session;

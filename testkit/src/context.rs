@@ -1,5 +1,6 @@
 //! What a case has in its hands: a backend, and sandboxes and sessions that are looked after.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +19,20 @@ pub(crate) const LABEL: &str = "hibernaculum.case";
 /// How long things that happen by themselves (the end of what a handle dropped) may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Variables in the environment of a sandbox.
+pub(crate) type Variables = BTreeMap<String, String>;
+
 /// What a case gets.
 pub struct Context {
     backend: Arc<dyn Backend>,
     name: String,
+    variables: Variables,
     sandbox: OnceCell<Sandbox>,
 }
 
 impl Context {
-    pub(crate) fn new(backend: Arc<dyn Backend>, name: String) -> Self {
-        Self { backend, name, sandbox: OnceCell::new() }
+    pub(crate) fn new(backend: Arc<dyn Backend>, name: String, variables: Variables) -> Self {
+        Self { backend, name, variables, sandbox: OnceCell::new() }
     }
 
     /// The backend that is held to the promise.
@@ -40,10 +45,11 @@ impl Context {
         self.backend.features()
     }
 
-    /// The spec to begin with: every default, and the case's label.
+    /// The spec to begin with: every default, the case's label, and the subject's variables.
     pub fn spec(&self) -> SandboxSpec {
         let mut spec = SandboxSpec::default();
         spec.labels.insert(LABEL.to_owned(), self.name.clone());
+        spec.env.clone_from(&self.variables);
         spec
     }
 

@@ -7,6 +7,11 @@ use hibernaculum_core::{CrashCause, Error, ExecutionResult, PythonError, StateAf
 use crate::failure::Failure;
 use crate::transcript::shorten;
 
+/// Fails unless something holds.
+pub(crate) fn ensure(what: &str, holds: bool) -> Result<(), Failure> {
+    if holds { Ok(()) } else { Err(Failure::new(format!("it does not hold that {what}"))) }
+}
+
 /// Two things must be equal.
 ///
 /// # Errors

@@ -11,9 +11,10 @@ use tokio::sync::Semaphore;
 
 use crate::case::Case;
 use crate::cases;
+use crate::context::Variables;
 use crate::require::Requirements;
 use crate::table::Table;
-use crate::verdict::{Verdict, check};
+use crate::verdict::{DEADLINE, Verdict, check_among};
 
 /// How many cases run on one backend at a time.
 const AT_ONCE: usize = 4;
@@ -22,17 +23,25 @@ const AT_ONCE: usize = 4;
 pub struct Subject {
     name: String,
     backend: Result<Arc<dyn Backend>, String>,
+    variables: Variables,
 }
 
 impl Subject {
     /// A backend, under the name that the trials are to show.
     pub fn new(name: impl Into<String>, backend: Arc<dyn Backend>) -> Self {
-        Self { name: name.into(), backend: Ok(backend) }
+        Self { name: name.into(), backend: Ok(backend), variables: Variables::new() }
     }
 
     /// A backend that is not there, with the reason. All its cases are told as not applicable, and fail where `HIBERNACULUM_REQUIRE` has its name.
     pub fn missing(name: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { name: name.into(), backend: Err(reason.into()) }
+        Self { name: name.into(), backend: Err(reason.into()), variables: Variables::new() }
+    }
+
+    /// Sets a variable in the environment of every sandbox: to hold the backend to the suite in another of its ways.
+    #[must_use]
+    pub fn with_env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
     }
 }
 
@@ -104,6 +113,7 @@ pub(crate) fn trials(
             let trial = Attempt {
                 subject: subject.name.clone(),
                 backend: subject.backend.clone(),
+                variables: subject.variables.clone(),
                 case,
                 requirements: requirements.clone(),
                 permits: Arc::clone(&permits),
@@ -124,6 +134,7 @@ pub(crate) fn trials(
 struct Attempt {
     subject: String,
     backend: Result<Arc<dyn Backend>, String>,
+    variables: Variables,
     case: &'static Case,
     requirements: Requirements,
     permits: Arc<Semaphore>,
@@ -154,7 +165,7 @@ impl Attempt {
             Ok(backend) => {
                 // The semaphore is never closed; without a permit the case would only run beside more others.
                 let _permit = self.permits.acquire().await.ok();
-                check(self.case, backend).await
+                check_among(self.case, backend, &self.variables, DEADLINE).await
             }
             Err(reason) => Verdict::NotApplicable {
                 lacks: self.subject.clone(),

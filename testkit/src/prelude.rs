@@ -4,12 +4,13 @@ use std::time::Duration;
 
 pub(crate) use hibernaculum_core::{
     CrashCause, EventKind, ExecutionId, ExecutionRequest, Feature, InputReply, LimitKind, Limits,
-    RecoveryPolicy, Sandbox, Session, SessionSpec, SessionState, StateAfter, Status, StdinPolicy, Timeout,
+    RecoveryPolicy, Sandbox, Session, SessionId, SessionSpec, SessionState, StateAfter, Status, StdinPolicy,
+    Timeout,
 };
 
 pub(crate) use crate::case::{Need, cases};
 pub(crate) use crate::context::{Context, eventually};
-pub(crate) use crate::expect::{Expect, ExpectError, ensure_eq};
+pub(crate) use crate::expect::{Expect, ExpectError, ensure, ensure_eq};
 pub(crate) use crate::failure::{Failure, Outcome};
 pub(crate) use crate::python::python;
 pub(crate) use crate::watch::Watch;

@@ -16,12 +16,12 @@ use std::time::Duration;
 use hibernaculum_core::Backend;
 
 use crate::case::Case;
-use crate::context::Context;
+use crate::context::{Context, Variables};
 use crate::failure::Failure;
 use crate::transcript::recorded;
 
 /// How long a case may take.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long the end of what it made may take.
 const AFTERMATH: Duration = Duration::from_secs(30);
@@ -49,10 +49,20 @@ pub async fn check(case: &Case, backend: &Arc<dyn Backend>) -> Verdict {
 
 /// Holds a backend to a promise, for at most `deadline`; looking for what was left behind takes at most 30 s more.
 pub async fn check_within(case: &Case, backend: &Arc<dyn Backend>, deadline: Duration) -> Verdict {
+    check_among(case, backend, &Variables::new(), deadline).await
+}
+
+/// The same, with variables in the environment of every sandbox.
+pub(crate) async fn check_among(
+    case: &Case,
+    backend: &Arc<dyn Backend>,
+    variables: &Variables,
+    deadline: Duration,
+) -> Verdict {
     if let Some(need) = case.lacks(backend.features()) {
         return not_applicable(need.name(), &format!("needs {}", need.name()));
     }
-    let context = Context::new(Arc::clone(backend), case.name.to_owned());
+    let context = Context::new(Arc::clone(backend), case.name.to_owned(), variables.clone());
     let timed = async {
         let outcome = tokio::time::timeout(deadline, (case.run)(&context)).await;
         outcome.unwrap_or_else(|_| Err(Failure::new(format!("not done after {deadline:?}"))))

@@ -29,7 +29,7 @@ fn every_test_that_the_catalogue_names_is_there_and_asks_for_the_code() {
             "conformance" => "testkit/src/cases",
             "engine" => "engine/tests/engine",
             "local" => "backend-local/tests/local",
-            "tests" => "tests/claims",
+            "tests" => "tests",
             other => panic!("{} names a test of the unknown kind {other}", row.code),
         };
         let head = format!("fn {test}(");

@@ -4,6 +4,7 @@
 //! names what must not be missing.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use hibernaculum::{Registry, Settings};
 use hibernaculum_testkit::Subject;
@@ -16,10 +17,15 @@ async fn subjects() -> Vec<Subject> {
     let registry = Registry::builtin();
     let mut subjects = Vec::new();
     for name in registry.names() {
-        subjects.push(match registry.create(name, &Settings::default()).await {
-            Ok(backend) => Subject::new(name, backend),
-            Err(error) => Subject::missing(name, error.explain().to_string()),
-        });
+        match registry.create(name, &Settings::default()).await {
+            Ok(backend) => {
+                // A sandbox's first sessions are forked off its supervisor, later ones cloned from a zygote: both keep every promise.
+                let cloned = Subject::new(format!("{name}-cloned"), Arc::clone(&backend));
+                subjects.push(Subject::new(name, backend));
+                subjects.push(cloned.with_env("HIBERNACULUM_ZYGOTE", "first"));
+            }
+            Err(error) => subjects.push(Subject::missing(name, error.explain().to_string())),
+        }
     }
     subjects
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{Bound, Figure, Taken, Unit, contest};
 use crate::bench::Bench;
 use crate::floor::{Floor, Mode};
+use crate::stdio::StdioClient;
 use crate::trouble::Trouble;
 
 pub(super) const ROUNDTRIP: Figure = Figure {
@@ -31,6 +32,33 @@ pub(super) const INTERRUPT_BUSY: Figure = Figure {
     take: |bench| interrupt(bench, true),
     ..INTERRUPT_SLEEP
 };
+
+pub(super) const STDIO_ROUNDTRIP: Figure = Figure {
+    name: "stdio_roundtrip",
+    about: "`1+1` and back through `hib stdio`",
+    bound: Bound::TimesFloor(3.0),
+    take: stdio_roundtrip,
+    ..ROUNDTRIP
+};
+
+fn stdio_roundtrip(bench: &Bench) -> Result<Taken, Trouble> {
+    const CODE: &str = "1+1";
+    let nobody = || Trouble::Skipped("it is taken by `hib bench` alone, which knows the program".to_owned());
+    let program = bench.program().ok_or_else(nobody)?;
+    let mut client = StdioClient::start(program, bench.name(), bench.python())?;
+    let mut floor = Floor::start(bench.python(), Mode::Roundtrip)?;
+    let product = || {
+        let (repr, took) = client.roundtrip(CODE)?;
+        assert_eq!(repr, "2", "a wrong answer has no speed");
+        Ok(took)
+    };
+    let floor = || {
+        let start = Instant::now();
+        floor.ask(CODE)?;
+        Ok(start.elapsed())
+    };
+    contest(5000, product, floor)
+}
 
 fn roundtrip(bench: &Bench) -> Result<Taken, Trouble> {
     const CODE: &str = "1+1";

@@ -4,6 +4,8 @@
 //!  Figure { name, unit, bound, take } ── measure ─▶ take(bench): Contest │ a number ─▶ Measured
 //! ```
 
+mod changes;
+mod files;
 mod latency;
 mod memory;
 mod output;
@@ -19,14 +21,18 @@ use crate::trouble::Trouble;
 /// Every figure, in the order in which they are taken.
 pub const FIGURES: &[Figure] = &[
     latency::ROUNDTRIP,
+    latency::STDIO_ROUNDTRIP,
     latency::INTERRUPT_SLEEP,
     latency::INTERRUPT_BUSY,
+    changes::NAMESPACE_CHANGES,
     start::SESSION_PLAIN,
     start::COLD_START,
     output::PRINT_LINES,
     output::PRINT_10M,
     output::VALUE_10M,
     output::RAW_OUTPUT,
+    files::UPLOAD,
+    files::DOWNLOAD,
     start::SESSION_PANDAS,
     memory::IDLE_PLAIN,
     memory::IDLE_PANDAS,

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //!  args: which figures ─▶ one after the other ─▶ a table, line by line as they come │ --json: one object at the end
+//!                                                └─ progress: how far it is, on stderr, for who waits
 //! ```
 //!
 //! What the figures are, and how they are taken: the crate `hibernaculum-benches`.
 
 mod args;
+mod progress;
 mod table;
 
 use std::io;
@@ -17,6 +19,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::say;
 
+use progress::Progress;
+
 pub(crate) use args::BenchArgs;
 
 /// The whole of `hib bench`.
@@ -25,6 +29,7 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<Exit, Failure> {
     let runtime = Bench::runtime().map_err(told)?;
     let backend = runtime.block_on(args.backend())?;
     let bench = Bench::open(args.backend_name(), backend, runtime).map_err(told)?;
+    let bench = bench.with_program(std::env::current_exe().ok());
     let report = run(&bench, &figures, args.json);
     bench.close().map_err(told)?;
     let report = report?;
@@ -39,13 +44,17 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<Exit, Failure> {
 
 /// Takes the figures, and tells each as it comes, unless all of it is wanted as JSON.
 fn run(bench: &Bench, figures: &[&Figure], is_json: bool) -> Result<Report, Failure> {
-    let show = |text: &str| if is_json { Ok(()) } else { say(text) };
+    let progress = Progress::of(figures.len());
+    let show = |text: &str| if is_json { Ok(()) } else { progress.aside(|| say(text)) };
     let machine = Machine::here(bench.python());
     show(&table::head(&machine))?;
     let before = Noise::now(bench).map_err(told)?;
     let (mut results, mut skipped) = (Vec::new(), Vec::new());
     for figure in figures {
-        match figure.measure(bench) {
+        progress.begin(figure.name);
+        let measured = figure.measure(bench);
+        progress.end();
+        match measured {
             Ok(measured) => {
                 show(&table::line(&measured, figure.about))?;
                 results.push(measured);

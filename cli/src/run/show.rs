@@ -72,7 +72,7 @@ async fn end(outcome: &Outcome, output: &mut Output) -> Result<(), Failure> {
         output.write(OutputStream::Stderr, &traceback(error)).await?;
     }
     if let Some(remark) = remark(outcome) {
-        output.remark(&remark).await?;
+        output.complain(&remark).await?;
     }
     for warning in &outcome.warnings {
         output.remark(&format!("warning: {warning}")).await?;

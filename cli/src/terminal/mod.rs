@@ -4,9 +4,12 @@
 
 mod answers;
 mod echo;
+mod manner;
 mod output;
+pub(crate) mod paint;
 mod signals;
 
 pub(crate) use answers::Answers;
+pub(crate) use manner::{ColourWhen, Manner, is_quiet};
 pub(crate) use output::{Output, say};
 pub(crate) use signals::{Signals, Wish};

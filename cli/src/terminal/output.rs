@@ -8,6 +8,8 @@ use tokio::io::{AsyncWrite, AsyncWriteExt as _, Stderr, Stdout, stderr, stdout};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
+use super::manner::is_quiet;
+
 /// Stdout and stderr.
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -31,8 +33,16 @@ impl Output {
         written.map_err(|error| refused(stream, &error))
     }
 
-    /// Says something of `hib`'s own, on stderr.
+    /// Says something of `hib`'s own, on stderr, unless it shall be quiet.
     pub(crate) async fn remark(&mut self, text: &str) -> Result<(), Failure> {
+        if is_quiet() {
+            return Ok(());
+        }
+        self.complain(text).await
+    }
+
+    /// Tells of trouble, on stderr, however quiet it shall be.
+    pub(crate) async fn complain(&mut self, text: &str) -> Result<(), Failure> {
         self.write(OutputStream::Stderr, &format!("hib: {text}\n")).await
     }
 }

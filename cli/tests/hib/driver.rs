@@ -28,7 +28,9 @@ pub(crate) struct Ran {
 /// `hib` with these arguments, without input, in the directory of the test.
 pub(crate) fn hib<const N: usize>(args: [&str; N]) -> Hib {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hib"));
-    command.args(args).env_remove("HIBERNACULUM_BACKEND").stdin(Stdio::null());
+    // What somebody configured for themselves is no matter of a test.
+    command.args(args).env_remove("HIBERNACULUM_BACKEND").env("HIBERNACULUM_CONFIG", "/dev/null");
+    command.stdin(Stdio::null());
     Hib { command, stdin: None }
 }
 
@@ -89,6 +91,21 @@ impl Running {
             self.stdout.push(char::from(byte[0]));
         }
         self
+    }
+
+    /// Reads exactly so many bytes of stdout, and forgets them.
+    pub(crate) fn drain(mut self, bytes: u64) -> Self {
+        let stdout = self.child.stdout.as_mut().unwrap();
+        let came = std::io::copy(&mut stdout.take(bytes), &mut std::io::sink()).unwrap();
+        assert_eq!(came, bytes, "it ended before that");
+        self
+    }
+
+    /// The most memory that it has had so far, in bytes.
+    pub(crate) fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
     pub(crate) fn signal(self, signal: Signal) -> Self {

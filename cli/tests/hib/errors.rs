@@ -12,7 +12,7 @@ fn a_line_that_makes_no_sense_is_refused_before_anything_runs() {
         (hib(["run", "--timeout", "0", "-c", "1"]), "must be more than zero"),
         (hib(["run", "--timeout", "soon", "-c", "1"]), "write a time such as 500ms, 30s, 2m"),
         (hib(["dance"]), "unrecognized subcommand 'dance'"),
-        (hib([]), "Usage: hib <COMMAND>"),
+        (hib([]), "Usage: hib [OPTIONS] <COMMAND>"),
     ] {
         let ran = ran.run();
         assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));

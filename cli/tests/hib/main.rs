@@ -3,15 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod bench;
+mod config;
+mod doctor;
 mod driver;
 mod endings;
 mod errors;
 mod files;
+mod flood;
 mod input;
 mod json;
 mod notebooks;
+mod quiet;
 mod scripts;
 mod signals;
 mod snippets;
+mod stdio;
 mod terminal;
 mod version;

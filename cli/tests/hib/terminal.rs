@@ -57,6 +57,34 @@ fn a_password_is_not_shown_and_the_echo_comes_back() {
     assert_eq!(tcgetattr(&person).unwrap().local_modes, before);
 }
 
+/// What a terminal as stderr shows of `hib bench`.
+fn progress(options: &[&str]) -> String {
+    let (mut person, program) = terminal();
+    let ended = std::process::Command::new(env!("CARGO_BIN_EXE_hib"))
+        .args(["bench", "--what", "print_10m"])
+        .args(options)
+        .env("TERM", "xterm")
+        .env("HIBERNACULUM_CONFIG", "/dev/null")
+        .stderr(Stdio::from(program.try_clone().unwrap()))
+        .output()
+        .unwrap();
+    let table = String::from_utf8(ended.stdout).unwrap();
+    assert!(ended.status.success() && table.contains("noise: ") && !table.contains('\x1b'), "{table}");
+    // What was drawn waits in the terminal.
+    let mut shown = Vec::new();
+    rustix::fs::fcntl_setfl(&person, OFlags::NONBLOCK).unwrap();
+    let _ = person.read_to_end(&mut shown);
+    String::from_utf8(shown).unwrap()
+}
+
+#[test]
+fn who_waits_sees_how_far_it_is_unless_it_shall_be_quiet() {
+    let shown = progress(&[]);
+    assert!(shown.contains("0/1 print_10m"), "{shown:?}");
+    assert!(!shown.contains("\x1b[3"), "colours: {shown:?}");
+    assert_eq!(progress(&["--quiet"]), "");
+}
+
 #[test]
 fn a_password_that_is_never_given_leaves_the_echo_on() {
     let (person, program) = terminal();

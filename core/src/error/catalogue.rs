@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{
-    CheckpointError, ConfigError, ExecutionError, SandboxError, SessionError, TransportError, Unsupported,
+    CheckpointError, ConfigError, ExecutionError, FilesError, SandboxError, SessionError, TransportError,
+    Unsupported,
 };
 
 /// One code.
@@ -35,6 +36,7 @@ pub fn catalogue() -> impl Iterator<Item = CatalogueRow> {
         SessionError::ROWS,
         ExecutionError::ROWS,
         CheckpointError::ROWS,
+        FilesError::ROWS,
         TransportError::ROWS,
     ]
     .into_iter()

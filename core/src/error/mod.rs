@@ -17,6 +17,7 @@ mod config;
 mod execution;
 mod explain;
 mod family;
+mod files;
 mod sandbox;
 mod session;
 mod transport;
@@ -27,6 +28,7 @@ pub use checkpoint::CheckpointError;
 pub use config::ConfigError;
 pub use execution::ExecutionError;
 pub use explain::{Explanation, Retry, Source};
+pub use files::FilesError;
 pub use sandbox::SandboxError;
 pub use session::SessionError;
 pub use transport::TransportError;
@@ -55,6 +57,9 @@ pub enum Error {
     /// A checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// A file of the sandbox.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// The way to the sandbox: connections, the protocol, the handshake.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -74,6 +79,7 @@ macro_rules! ask {
             Error::Session($inner) => $answer,
             Error::Execution($inner) => $answer,
             Error::Checkpoint($inner) => $answer,
+            Error::Files($inner) => $answer,
             Error::Transport($inner) => $answer,
             Error::Config($inner) => $answer,
             Error::Unsupported($inner) => $answer,

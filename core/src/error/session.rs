@@ -71,6 +71,52 @@ error_family! {
             retry: Retry::Safe,
             test: "conformance: a_full_queue_says_busy",
         }
+        /// The name is not bound.
+        NoSuchName {
+            /// The session.
+            session: SessionId,
+            /// The name that was asked for.
+            name: String,
+        } => {
+            code: "session.no_such_name",
+            what: "the session {session} has no name `{name}`",
+            why: "it was never bound there, or it was deleted",
+            how: "list the session's names, or bind it first",
+            retry: Retry::Never,
+            test: "conformance: a_name_that_is_not_bound_is_told",
+        }
+        /// The value has no exact JSON form.
+        NotJson {
+            /// Its name.
+            name: String,
+            /// The name of its type.
+            type_name: String,
+            /// Why it has none.
+            problem: String,
+        } => {
+            code: "session.not_json",
+            what: "the value of `{name}`, a `{type_name}`, has no exact JSON form",
+            why: "{problem}",
+            how: "ask for its `repr`, or bind a list, dict or string made of it and read that",
+            retry: Retry::Never,
+            test: "conformance: what_json_cannot_say_exactly_is_told",
+        }
+        /// A question about the session's names was not answered.
+        NotServed {
+            /// The session.
+            session: SessionId,
+            /// What was asked: `list its names`.
+            doing: String,
+            /// What happened instead.
+            problem: String,
+        } => {
+            code: "session.not_served",
+            what: "the session {session} did not {doing}: {problem}",
+            why: "it takes its turn among the session's executions, and code of the user may run for it",
+            how: "interrupt what runs, allow more time, or ask again",
+            retry: Retry::Safe,
+            test: "conformance: a_repr_of_a_name_that_never_ends_meets_its_time",
+        }
         /// The session's process could not be started.
         Start {
             /// What is known.

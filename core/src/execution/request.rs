@@ -118,8 +118,21 @@ impl ExecutionRequest {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Invalid`] for a timeout of zero.
+    /// [`ConfigError::Invalid`] for a timeout of zero, and for a script's name or arguments of more than 1 MiB together.
     pub fn validate(&self) -> Result<(), ConfigError> {
+        const SCRIPT_LIMIT: usize = 1 << 20;
+        let script = self.script.as_ref();
+        let arguments = script.and_then(|script| script.argv.as_deref()).unwrap_or_default();
+        // Each costs a list's item besides its text.
+        let bytes = script.map_or(0, |script| script.filename.len())
+            + arguments.iter().map(|argument| argument.len() + size_of::<usize>()).sum::<usize>();
+        if bytes > SCRIPT_LIMIT {
+            return Err(ConfigError::Invalid {
+                field: "script".to_owned(),
+                value: format!("{} arguments, {bytes} bytes", arguments.len()),
+                rule: format!("must have at most {SCRIPT_LIMIT} bytes; pass more through a file"),
+            });
+        }
         if self.timeout == Timeout::After(Duration::ZERO) {
             return Err(ConfigError::Invalid {
                 field: "timeout".to_owned(),

@@ -1,7 +1,11 @@
 //! Handles: the contract, made short to use. They own what they name and give it up when dropped.
 
+mod files;
+mod namespace;
 mod sandbox;
 mod session;
 
+pub use files::Files;
+pub use namespace::Namespace;
 pub use sandbox::Sandbox;
 pub use session::Session;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Session;
+use super::{Files, Session};
 use crate::error::Error;
 use crate::{Backend, SandboxId, SandboxInfo, SandboxSpec, SessionSpec};
 
@@ -84,6 +84,11 @@ impl Sandbox {
     pub async fn session_with(&self, spec: SessionSpec) -> Result<Session, Error> {
         let info = self.backend.open_session(&self.id, spec).await?;
         Ok(Session::owning(Arc::clone(&self.backend), info.id))
+    }
+
+    /// The sandbox's files: to write, read, list, rename and remove.
+    pub fn files(&self) -> Files<'_> {
+        Files::of(self)
     }
 
     /// Lets the sandbox live on without the handle.

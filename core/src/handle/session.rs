@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Namespace;
 use crate::error::Error;
 use crate::{
     Backend, Execution, ExecutionId, ExecutionRequest, ExecutionResult, InputReply, InputToken, SessionId,
@@ -101,6 +102,11 @@ impl Session {
     /// The answer may have been given when the future is dropped.
     pub async fn answer(&self, token: &InputToken, reply: impl Into<InputReply>) -> Result<(), Error> {
         self.backend.answer(&self.id, token, reply.into()).await
+    }
+
+    /// The session's names: to list, read, bind and delete.
+    pub fn namespace(&self) -> Namespace<'_> {
+        Namespace::of(self)
     }
 
     /// What is known of the session now.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hibernaculum_core::{
     Backend, Error, Execution, ExecutionId, ExecutionRequest, Feature, Features, InputReply, InputToken,
-    RecoveryPolicy, SandboxCheckpoints, SandboxExecution, SandboxFiles, SandboxId, SandboxInfo, SandboxSpec,
-    Sandboxes, SessionError, SessionId, SessionInfo, SessionSpec, TransactionPolicy, TransactionScope,
+    NamespaceFilter, NamespaceListing, RecoveryPolicy, ReprLimits, SandboxCheckpoints, SandboxExecution,
+    SandboxId, SandboxInfo, SandboxSpec, Sandboxes, SessionError, SessionId, SessionInfo, SessionSpec,
+    Timeout, TransactionPolicy, TransactionScope, Value,
 };
 use tokio::sync::oneshot;
 
@@ -15,7 +16,7 @@ use super::unclaimed::Unclaimed;
 use super::{Engine, Inner};
 use crate::failure;
 use crate::provider::Provider;
-use crate::session::Port;
+use crate::session::{Answer, Port, Question};
 
 impl<P: Provider> Backend for Engine<P> {
     fn features(&self) -> &Features {
@@ -194,16 +195,83 @@ impl<P: Provider> SandboxExecution for Engine<P> {
     fn execution_backend(&self) -> &str {
         &self.inner.features.backend
     }
+
+    async fn namespace_list(
+        &self,
+        session: &SessionId,
+        filter: NamespaceFilter,
+    ) -> Result<NamespaceListing, Error> {
+        match self.ask(session, Question::List(filter)).await? {
+            Answer::Listing(listing) => Ok(listing),
+            _ => Err(failure::mistaken("list the names")),
+        }
+    }
+
+    async fn namespace_get(&self, session: &SessionId, name: &str) -> Result<serde_json::Value, Error> {
+        match self.ask(session, Question::Get { name: name.to_owned() }).await? {
+            Answer::Json(value) => Ok(value),
+            _ => Err(failure::mistaken("read a name")),
+        }
+    }
+
+    async fn namespace_repr(
+        &self,
+        session: &SessionId,
+        name: &str,
+        limits: ReprLimits,
+    ) -> Result<Value, Error> {
+        limits.validate()?;
+        let question = Question::Repr { name: name.to_owned(), bytes: limits.bytes };
+        match self.ask_within(session, question, limits.timeout.into()).await? {
+            Answer::Repr(value) => Ok(value),
+            _ => Err(failure::mistaken("tell a `repr`")),
+        }
+    }
+
+    async fn namespace_set(
+        &self,
+        session: &SessionId,
+        name: &str,
+        value: serde_json::Value,
+    ) -> Result<bool, Error> {
+        let question = Question::Set { name: name.to_owned(), value: value.to_string() };
+        self.ask_to_do(session, question).await
+    }
+
+    async fn namespace_delete(&self, session: &SessionId, name: &str) -> Result<bool, Error> {
+        self.ask_to_do(session, Question::Delete { name: name.to_owned() }).await
+    }
+
+    async fn namespace_clear(&self, session: &SessionId) -> Result<(), Error> {
+        self.ask_to_do(session, Question::Clear).await.map(drop)
+    }
+}
+
+impl<P: Provider> Engine<P> {
+    async fn ask(&self, session: &SessionId, question: Question) -> Result<Answer, Error> {
+        self.ask_within(session, question, Timeout::default()).await
+    }
+
+    async fn ask_within(
+        &self,
+        session: &SessionId,
+        question: Question,
+        timeout: Timeout,
+    ) -> Result<Answer, Error> {
+        self.inner.features.require(Feature::Namespace)?;
+        self.inner.port(*session)?.ask(question, timeout).await
+    }
+
+    async fn ask_to_do(&self, session: &SessionId, question: Question) -> Result<bool, Error> {
+        match self.ask(session, question).await? {
+            Answer::Done { was_bound } => Ok(was_bound),
+            _ => Err(failure::mistaken("change the names")),
+        }
+    }
 }
 
 impl<P: Provider> SandboxCheckpoints for Engine<P> {
     fn checkpoints_backend(&self) -> &str {
-        &self.inner.features.backend
-    }
-}
-
-impl<P: Provider> SandboxFiles for Engine<P> {
-    fn files_backend(&self) -> &str {
         &self.inner.features.backend
     }
 }

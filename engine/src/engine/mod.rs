@@ -1,6 +1,7 @@
 //! The contract over any provider: sandboxes by id, sessions by id.
 
 mod backend;
+mod files;
 mod sandbox;
 mod unclaimed;
 

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use hibernaculum_core::{
-    Error, SandboxId, SandboxInfo, SandboxSpec, SandboxState, SessionError, SessionId, SessionInfo,
-    SessionSpec,
+    Error, SandboxError, SandboxFiles, SandboxId, SandboxInfo, SandboxSpec, SandboxState, SessionError,
+    SessionId, SessionInfo, SessionSpec,
 };
 use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 
 use super::Inner;
 use crate::boot::Boot;
+use crate::files::Files;
 use crate::provider::{Place, Provider};
 use crate::sandbox::{Control, Dialer, Order};
 use crate::session::{Actor, Parts, Port};
@@ -31,6 +32,7 @@ pub(super) struct Sandbox<P: Provider> {
     /// Why it is gone, once it is.
     lost: watch::Receiver<Option<String>>,
     ended: OnceCell<()>,
+    files: Arc<Files<P::Place>>,
 }
 
 impl<P: Provider> Sandbox<P> {
@@ -70,7 +72,21 @@ impl<P: Provider> Sandbox<P> {
             // Whatever ended the connection, nothing of the sandbox may be left.
             place.kill().await;
         });
-        Ok(Self { id, info, dialer, orders, lost, ended: OnceCell::new() })
+        let files = Files::new(Arc::clone(&dialer), id, lost.clone());
+        Ok(Self { id, info, dialer, orders, lost, ended: OnceCell::new(), files })
+    }
+
+    /// Its files; where it is gone, why.
+    pub(super) fn files(&self) -> Result<&Arc<Files<P::Place>>, Error> {
+        match self.lost.borrow().clone() {
+            Some(problem) => Err(SandboxError::Lost { sandbox: self.id, problem, source: None }.into()),
+            None => Ok(&self.files),
+        }
+    }
+
+    /// A better way to its files, where its place has one.
+    pub(super) fn own_files(&self) -> Option<&dyn SandboxFiles> {
+        self.dialer.place.files()
     }
 
     pub(super) fn is_lost(&self) -> bool {

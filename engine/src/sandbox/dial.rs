@@ -40,6 +40,14 @@ impl<P: Place> Dialer<P> {
         self.open(Role::Control, hello).await
     }
 
+    /// One more connection for files.
+    pub(crate) async fn files(&self) -> Result<Connection, Error> {
+        let nonce = Nonce::random().map_err(failure::handshake)?;
+        let hello =
+            HostHello::files(hibernaculum_runner::PROTOCOL_VERSION, hibernaculum_runner::digest(), nonce);
+        self.open(Role::Files, hello).await
+    }
+
     async fn open(&self, role: Role, hello: HostHello) -> Result<Connection, Error> {
         const DOING: &str = "opening a connection to the sandbox";
         let connecting = tokio::time::timeout(self.timeout, self.place.connect(role));

@@ -2,6 +2,7 @@
 
 mod control;
 mod dial;
+pub(crate) mod loss;
 
 pub(crate) use control::{Control, Order, Told, stream, timestamp};
 pub(crate) use dial::{Dial, Dialer};

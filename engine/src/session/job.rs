@@ -1,13 +1,14 @@
-//! An execution on its way through the actor.
+//! What is on its way through the actor: an execution, or a question about names.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hibernaculum_core::{ExecutionRequest, InputToken};
+use hibernaculum_core::{ExecutionRequest, InputToken, Timeout};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::names::Question;
 use super::ring::Ring;
 use crate::wire::Id;
 
@@ -17,10 +18,19 @@ pub(super) fn wall_clock() -> Timestamp {
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-/// An execution that was admitted.
+/// What a session is to do.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// Run code.
+    Code(ExecutionRequest),
+    /// Answer a question. It is no execution of anybody's: it is not counted, and warnings and background output wait for one that is.
+    Names(Question),
+}
+
+/// Work that was admitted.
 #[derive(Debug)]
 pub(crate) struct Job {
-    pub(super) request: ExecutionRequest,
+    pub(super) work: Work,
     pub(super) ring: Arc<Ring>,
     pub(super) admitted: Instant,
     pub(super) deadline: Option<Instant>,
@@ -29,11 +39,16 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    pub(super) fn new(request: ExecutionRequest, ring: Arc<Ring>) -> Self {
+    pub(super) fn new(work: Work, timeout: Timeout, ring: Arc<Ring>) -> Self {
         let admitted = Instant::now();
         // A timeout beyond what the clock can hold is as good as none.
-        let deadline = request.timeout.limit().and_then(|limit| admitted.checked_add(limit));
-        Self { request, ring, admitted, deadline, warnings: Vec::new() }
+        let deadline = timeout.limit().and_then(|limit| admitted.checked_add(limit));
+        Self { work, ring, admitted, deadline, warnings: Vec::new() }
+    }
+
+    /// Whether it is an execution of a caller's.
+    pub(super) fn is_code(&self) -> bool {
+        matches!(self.work, Work::Code(_))
     }
 
     /// Whether nobody wants it any more.

@@ -10,7 +10,8 @@
 //! A piece of text may come twice, because the supervisor forwards what a busy session has not sent yet: positions tell.
 //!
 //! Pure: no I/O, no clock. A runner that lies about positions can only spoil the order of its own output: where both roads wait for each
-//! other, the merge goes on in the order of arrival.
+//! other, the merge goes on in the order of arrival; where one waits for what does not come, [`Merge::awaits_raw`] tells, and the actor gives
+//! it up.
 
 use std::collections::VecDeque;
 
@@ -55,7 +56,22 @@ pub(crate) enum Merged<T> {
 #[derive(Debug)]
 enum Item<T> {
     Text(Text),
-    Other { raw: [u64; 2], item: T },
+    Other { raw: [u64; 2], bytes: usize, item: T },
+}
+
+/// What a piece costs besides its content: many empty ones must not cost nothing.
+const OVERHEAD: usize = 128;
+
+/// How many bytes wait in a merge, by the road on which they came. Each is bounded by somebody else, whose fault it is if it grows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    /// What the session said: it is read no further while this is much.
+    pub(crate) session: usize,
+    /// Raw output: the supervisor keeps within the credit.
+    pub(crate) raw: usize,
+    /// Text that the supervisor forwarded, and before which something is missing: of an honest session as much as fits into the buffers of
+    /// its connection.
+    pub(crate) ahead: usize,
 }
 
 /// The merge of one session process. `T` is what else the session connection carries: displays, questions, results.
@@ -70,8 +86,7 @@ pub(crate) struct Merge<T> {
     /// The end of the text that was delivered.
     text_done: u64,
     raw_done: [u64; 2],
-    /// Bytes of text and raw output that wait here.
-    waiting: usize,
+    waiting: Waiting,
     /// Nothing more will come: what is here is delivered as it stands.
     closed: bool,
 }
@@ -85,7 +100,7 @@ impl<T> Default for Merge<T> {
             text_known: 0,
             text_done: 0,
             raw_done: [0; 2],
-            waiting: 0,
+            waiting: Waiting::default(),
             closed: false,
         }
     }
@@ -100,20 +115,21 @@ impl<T> Merge<T> {
 
     /// Text that the supervisor forwarded.
     pub(crate) fn forwarded(&mut self, text: Text) {
-        self.waiting += text.content.len();
+        self.waiting.ahead += cost(&text);
         self.ahead.push(text);
         self.accept_ahead();
     }
 
     /// Raw output from the control connection.
     pub(crate) fn raw(&mut self, raw: Raw) {
-        self.waiting += raw.data.len();
+        self.waiting.raw += raw.data.len();
         self.raw.push_back(raw);
     }
 
-    /// Anything else from the session connection, to be delivered after so much raw output.
-    pub(crate) fn other(&mut self, raw: [u64; 2], item: T) {
-        self.session.push_back(Item::Other { raw, item });
+    /// Anything else from the session connection, of about so many bytes, to be delivered after so much raw output.
+    pub(crate) fn other(&mut self, raw: [u64; 2], bytes: usize, item: T) {
+        self.waiting.session += bytes + OVERHEAD;
+        self.session.push_back(Item::Other { raw, bytes, item });
     }
 
     /// The session process is gone and both roads have been read to their ends: everything is released.
@@ -121,7 +137,7 @@ impl<T> Merge<T> {
         self.closed = true;
         self.ahead.sort_by_key(|text| text.pos);
         for text in std::mem::take(&mut self.ahead) {
-            self.waiting -= text.content.len();
+            self.waiting.ahead -= cost(&text);
             self.text_known = self.text_known.max(text.pos);
             self.accept(text);
         }
@@ -132,9 +148,15 @@ impl<T> Merge<T> {
         self.session.is_empty() && self.raw.is_empty() && self.ahead.is_empty()
     }
 
-    /// How many bytes of output wait here.
-    pub(crate) fn waiting(&self) -> usize {
+    /// How much waits here.
+    pub(crate) fn waiting(&self) -> Waiting {
         self.waiting
+    }
+
+    /// Whether nothing can be delivered before more raw output comes. Of an honest session it is on its way: the supervisor had it before the
+    /// session spoke.
+    pub(crate) fn awaits_raw(&self) -> bool {
+        self.raw.is_empty() && self.session.front().is_some_and(|item| !self.session_may(item))
     }
 
     /// The next piece that may be delivered.
@@ -157,7 +179,7 @@ impl<T> Merge<T> {
 
     fn take_raw(&mut self) -> Option<Merged<T>> {
         let raw = self.raw.pop_front()?;
-        self.waiting -= raw.data.len();
+        self.waiting.raw -= raw.data.len();
         let done = match raw.stream {
             OutputStream::Stdout => &mut self.raw_done[0],
             OutputStream::Stderr => &mut self.raw_done[1],
@@ -169,11 +191,14 @@ impl<T> Merge<T> {
     fn take_session(&mut self) -> Option<Merged<T>> {
         Some(match self.session.pop_front()? {
             Item::Text(text) => {
-                self.waiting -= text.content.len();
+                self.waiting.session -= cost(&text);
                 self.text_done = self.text_done.max(text.pos + text.content.len() as u64);
                 Merged::Text(text)
             }
-            Item::Other { item, .. } => Merged::Other(item),
+            Item::Other { bytes, item, .. } => {
+                self.waiting.session -= bytes + OVERHEAD;
+                Merged::Other(item)
+            }
         })
     }
 
@@ -191,17 +216,21 @@ impl<T> Merge<T> {
             text.pos = end - text.content.len() as u64;
         }
         self.text_known = self.text_known.max(end);
-        self.waiting += text.content.len();
+        self.waiting.session += cost(&text);
         self.session.push_back(Item::Text(text));
     }
 
     fn accept_ahead(&mut self) {
         while let Some(index) = self.ahead.iter().position(|text| text.pos <= self.text_known) {
             let text = self.ahead.swap_remove(index);
-            self.waiting -= text.content.len();
+            self.waiting.ahead -= cost(&text);
             self.accept(text);
         }
     }
+}
+
+fn cost(text: &Text) -> usize {
+    text.content.len() + OVERHEAD
 }
 
 #[cfg(test)]
@@ -244,7 +273,7 @@ mod tests {
     fn the_output_of_an_awaited_child_precedes_a_later_print() {
         let mut merge = Merge::default();
         merge.text(text(0, [6, 0], "after"));
-        merge.other([6, 0], "|result");
+        merge.other([6, 0], 0, "|result");
         assert_eq!(delivered(&mut merge), "");
         merge.raw(raw(0, 0, "child "));
         assert_eq!(delivered(&mut merge), "child after|result");
@@ -266,7 +295,7 @@ mod tests {
         assert_eq!(delivered(&mut merge), "");
         merge.text(text(0, [0, 0], "abc"));
         assert_eq!(delivered(&mut merge), "abcdef");
-        assert_eq!(merge.waiting(), 0);
+        assert_eq!(merge.waiting(), Waiting::default());
     }
 
     #[test]
@@ -278,7 +307,7 @@ mod tests {
         merge.raw(raw(0, 100, "R"));
         merge.close();
         assert_eq!(delivered(&mut merge), "Ramz");
-        assert_eq!(merge.waiting(), 0);
+        assert_eq!(merge.waiting(), Waiting::default());
     }
 
     #[test]
@@ -286,10 +315,28 @@ mod tests {
         let mut merge = Merge::default();
         merge.text(text(0, [5, 0], "t"));
         merge.raw(raw(0, 9, "r"));
-        merge.other([99, 0], "never");
+        merge.other([99, 0], 0, "never");
         assert_eq!(delivered(&mut merge), "r", "the rest waits until the session ends");
+        assert!(merge.awaits_raw(), "and that is told");
         merge.close();
         assert_eq!(delivered(&mut merge), "tnever");
+    }
+
+    #[test]
+    fn what_waits_is_counted_by_its_road_and_costs_something_even_if_it_is_empty() {
+        let mut merge = Merge::default();
+        merge.text(text(0, [5, 0], "abc"));
+        merge.other([9, 0], 1000, "display");
+        assert_eq!(merge.waiting(), Waiting { session: 1003 + 2 * OVERHEAD, ..Waiting::default() });
+        assert!(merge.awaits_raw());
+        merge.forwarded(text(50, [0, 0], "z"));
+        merge.raw(raw(0, 0, "12345"));
+        let (waiting, session) = (merge.waiting(), 1003 + 2 * OVERHEAD);
+        assert_eq!(waiting, Waiting { session, raw: 5, ahead: 1 + OVERHEAD });
+        assert!(!merge.awaits_raw(), "it has come");
+        assert_eq!(delivered(&mut merge), "12345abc");
+        assert!(merge.awaits_raw(), "the display waits for four bytes more");
+        assert_eq!(merge.waiting().session, 1000 + OVERHEAD);
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! | [`decode`] | bytes to text, piece by piece, pure |
 //! | [`ring`] | the events of one execution between the actor and its reader |
 //! | [`background`] | what is written while no execution runs |
+//! | [`names`] | questions about a session's names |
 //! | [`outcome`] | what the wire says of an end, as the contract says it |
 
 mod actor;
@@ -26,10 +27,12 @@ mod job;
 mod link;
 mod machine;
 mod merge;
+mod names;
 mod outcome;
 mod port;
 mod ring;
 
 pub(crate) use actor::{Actor, Parts};
 pub(crate) use merge::{Raw, Text};
+pub(crate) use names::{Answer, Question};
 pub(crate) use port::Port;

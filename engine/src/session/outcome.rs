@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 use super::job::{Job, Running};
 use super::machine::Stop;
-use crate::wire::messages::{self, Cause, Executed};
-use crate::wire::{Text, WireError};
+use crate::wire::WireError;
+use crate::wire::messages::{self, Cause, Executed, Json};
 
 /// The end of an execution that the session answered.
 pub(super) fn answered(
@@ -87,10 +87,18 @@ pub(super) fn cause(cause: Cause) -> CrashCause {
 }
 
 fn value(value: messages::Value) -> Result<Value, WireError> {
+    let repr = value.repr.into_string()?;
+    let json = match value.json {
+        Some(Json::Text(text)) => Some(text.into_string()?),
+        Some(Json::Repr(true)) => {
+            let inner = repr.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
+            inner.map(|inner| format!("\"{inner}\""))
+        }
+        Some(Json::Repr(false)) | None => None,
+    };
     // A form that serde cannot read (a number beyond its range, say) is none: the `repr` still tells.
-    let json = value.json.map(Text::into_string).transpose()?;
     let json = json.and_then(|text| serde_json::from_str(&text).ok());
-    Ok(Value { repr: value.repr.into_string()?, json, type_name: value.type_name, cut: value.cut })
+    Ok(Value { repr, json, type_name: value.type_name, cut: value.cut })
 }
 
 fn error(error: messages::PythonError) -> Result<PythonError, WireError> {

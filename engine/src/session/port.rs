@@ -7,14 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hibernaculum_core::{
-    Error, Execution, ExecutionError, ExecutionId, ExecutionRequest, InputReply, InputToken, SessionError,
-    SessionId, SessionInfo, SessionState,
+    Error, Execution, ExecutionError, ExecutionId, ExecutionRequest, InputReply, InputToken, OutputLimits,
+    SessionError, SessionId, SessionInfo, SessionState, Timeout,
 };
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::actor::Ask;
-use super::job::Job;
+use super::job::{Job, Work};
+use super::names::{Answer, Asked, Question};
 use super::ring::Ring;
 
 /// How many ended executions are remembered.
@@ -88,7 +89,26 @@ impl Port {
             let (bytes, limit) = (request.code.len() as u64, CODE_LIMIT as u64);
             return Err(ExecutionError::CodeTooLarge { bytes, limit }.into());
         }
-        let (id, limits) = (request.id, request.output);
+        let (id, limits, timeout) = (request.id, request.output, request.timeout);
+        self.admit(id, limits, timeout, Work::Code(request))
+    }
+
+    /// Puts a question about names into the queue, and waits for the answer.
+    pub(crate) async fn ask(&self, question: Question, timeout: Timeout) -> Result<Answer, Error> {
+        question.validate()?;
+        let asked = Asked::new(self.id, &question);
+        let execution =
+            self.admit(ExecutionId::new(), OutputLimits::default(), timeout, Work::Names(question))?;
+        asked.read(execution.await?)
+    }
+
+    fn admit(
+        &self,
+        id: ExecutionId,
+        limits: OutputLimits,
+        timeout: Timeout,
+        work: Work,
+    ) -> Result<Execution, Error> {
         let mut book = self.book();
         book.standing.admits(self.id)?;
         if book.known.iter().any(|ring| ring.execution() == id) {
@@ -99,10 +119,14 @@ impl Port {
         }
         let ring = Ring::new(id, limits, Arc::clone(&self.attention));
         let reader = ring.attach(0);
+        let job = Job::new(work, timeout, Arc::clone(&ring));
+        let is_code = job.is_code();
         // The lock is held: the order of admission is the order of the queue.
-        self.jobs.try_send(Job::new(request, Arc::clone(&ring))).map_err(|_| self.busy())?;
+        self.jobs.try_send(job).map_err(|_| self.busy())?;
         book.open += 1;
-        book.known.push_back(ring);
+        if is_code {
+            book.known.push_back(ring);
+        }
         book.info.last_used = Timestamp::now();
         drop(book);
         Ok(Execution::new(id, self.id, limits, reader))

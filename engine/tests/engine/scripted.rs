@@ -235,6 +235,15 @@ async fn babble(wire: &mut Wire, execute: &Execute) -> bool {
         let said = match line {
             "!answer" => wire.send(answer(execute, Status::Completed, Some("2"))).await,
             "!chunk" => wire.send(Frame::Chunk { transfer: 5, data: Bytes::from_static(b"123456789") }).await,
+            "!megabyte" => {
+                // A display that waits for nine bytes of raw output, which never come.
+                let (head, tail) = (
+                    r#"{"jsonrpc":"2.0","method":"event","params":{"event":"display","execution":"#,
+                    r#","at":1,"raw":[9,9],"text_pos":0,"data":{"text/plain":""#,
+                );
+                let display = format!("{head}{}{tail}{}\"}}}}}}", execute.execution, "x".repeat(1 << 20));
+                wire.send(Frame::Message(display.into())).await
+            }
             "!half" => {
                 let _ = wire.get_mut().write_all(b"\0\0\x10\0{\"jsonrpc\"").await;
                 return false;

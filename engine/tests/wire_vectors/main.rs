@@ -9,8 +9,10 @@ use std::collections::BTreeSet;
 use bytes::BytesMut;
 use hibernaculum_engine::wire::handshake::{Parts, Side};
 use hibernaculum_engine::wire::messages::{
-    AskStats, Call, Challenge, Close, Credit, Died, Event, Execute, ForwardedText, Hello, Input, Interrupt,
-    Kill, Notice, RawOutput, Shutdown, Watch,
+    AskStats, Call, Challenge, Close, Credit, Died, Event, Execute, FilesBusy, FilesDownload, FilesEnd,
+    FilesEntries, FilesList, FilesMkdir, FilesRemove, FilesRename, FilesStat, FilesUpload, ForwardedText,
+    Hello, Input, Interrupt, Kill, NamespaceClear, NamespaceDelete, NamespaceGet, NamespaceList,
+    NamespaceRepr, NamespaceSet, Notice, RawOutput, Shutdown, Watch,
 };
 use hibernaculum_engine::wire::{
     Frame, FrameCodec, Incoming, Secret, TransferError, Transfers, Violation, WireError, rpc,
@@ -45,9 +47,27 @@ const MESSAGES: &[(&str, Again)] = &[
     ("died", notice::<Died>),
     ("execute", call::<Execute>),
     ("execute.result", answer::<Execute>),
+    ("namespace.list", call::<NamespaceList>),
+    ("namespace.get", call::<NamespaceGet>),
+    ("namespace.repr", call::<NamespaceRepr>),
+    ("namespace.set", call::<NamespaceSet>),
+    ("namespace.delete", call::<NamespaceDelete>),
+    ("namespace.clear", call::<NamespaceClear>),
     ("event", notice::<Event>),
     ("input", call::<Input>),
     ("input.result", answer::<Input>),
+    ("files.stat", call::<FilesStat>),
+    ("files.stat.result", answer::<FilesStat>),
+    ("files.list", call::<FilesList>),
+    ("files.list.result", answer::<FilesList>),
+    ("files.mkdir", call::<FilesMkdir>),
+    ("files.remove", call::<FilesRemove>),
+    ("files.rename", call::<FilesRename>),
+    ("files.download", call::<FilesDownload>),
+    ("files.upload", call::<FilesUpload>),
+    ("files.end", notice::<FilesEnd>),
+    ("files.entries", notice::<FilesEntries>),
+    ("files.busy", notice::<FilesBusy>),
     ("error", failure),
 ];
 

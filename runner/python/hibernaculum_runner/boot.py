@@ -102,7 +102,7 @@ def _supervise(boot: Dict[str, Any], keeper_pid: int, starter: int, is_cached: b
 
 
 def _start(boot: Dict[str, Any], keeper_pid: int) -> "tuple[Dict[str, Any], Any]":
-    from .session import process as session_process
+    from .session import process as _session  # noqa: F401  (for every session to find it imported)
     from .supervisor.service import Supervisor
 
     supervisor = Supervisor(boot, keeper_pid)
@@ -127,8 +127,7 @@ def _start(boot: Dict[str, Any], keeper_pid: int) -> "tuple[Dict[str, Any], Any]
     }
 
     def serve() -> NoReturn:
-        parts = supervisor.serve()  # comes back only in a child that is to be a session
-        session_process.serve(parts)
+        supervisor.serve()()  # comes back only in a child, with the life that it is to lead
         os._exit(0)
 
     return ready, serve

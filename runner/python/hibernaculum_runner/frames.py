@@ -103,10 +103,12 @@ class Outgoing:
 
     def take(self) -> bytes:
         """The chunks that must be sent before the message. Empty in the common case."""
-        if not self._chunks:
-            return b""
+        return b"".join(self.chunks()) if self._chunks else b""
+
+    def chunks(self) -> List[bytes]:
+        """The same in pieces, for who would rather not have them copied once more."""
         chunks, self._chunks = self._chunks, []
-        return b"".join(chunks)
+        return chunks
 
 
 class Decoder:

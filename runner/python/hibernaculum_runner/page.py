@@ -62,7 +62,7 @@ class Text(NamedTuple):
 class Page:
     """One session's shared memory. `slots[NAME]` reads and writes a slot; `memory` is the mapping itself."""
 
-    __slots__ = ("_descriptor", "_view", "memory", "slots")
+    __slots__ = ("_view", "descriptor", "mappings", "memory", "slots")
 
     def __init__(self, session: str) -> None:
         fd = os.memfd_create("hibernaculum-" + session, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
@@ -71,9 +71,10 @@ class Page:
             # a session that could shrink the file would kill the supervisor with SIGBUS
             fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
             # mmap keeps a duplicate, for which it takes the lowest free number
-            self._descriptor = os.dup(fd)
-            os.close(self._descriptor)
+            self.descriptor = os.dup(fd)
+            os.close(self.descriptor)
             self.memory = mmap.mmap(fd, TEXT_START + TEXT_CAPACITY)
+            self.mappings = [self.memory]
         finally:
             os.close(fd)
         self._view = memoryview(self.memory)
@@ -93,17 +94,18 @@ class Page:
         With one writer for each stream the writer of the stream that does not own the buffer can be kept at its end,
         where every write overflows: so the quick path need not ask whose turn it is.
         """
-        descriptor = os.dup(self._descriptor)
+        descriptor = os.dup(self.descriptor)
         os.close(descriptor)  # mmap takes the same lowest free number for its duplicate
-        writer = mmap.mmap(self._descriptor, TEXT_START + TEXT_CAPACITY)
+        writer = mmap.mmap(self.descriptor, TEXT_START + TEXT_CAPACITY)
         os.close(descriptor)
+        self.mappings.append(writer)
         return writer
 
     def close_descriptor(self) -> None:
         """For a session process: user code finds no descriptor of ours among the low ones. Never `close` then."""
         try:
-            if os.readlink(f"/proc/self/fd/{self._descriptor}").startswith("/memfd:hibernaculum-"):
-                os.close(self._descriptor)
+            if os.readlink(f"/proc/self/fd/{self.descriptor}").startswith("/memfd:hibernaculum-"):
+                os.close(self.descriptor)
         except OSError:
             pass
 

@@ -189,6 +189,12 @@ class Session:
             **params,
         )
 
+    def names(self, what: str, **params: Any) -> Dict[str, Any]:
+        """Asks `namespace.<what>`; returns the whole answer."""
+        self.execution += 1
+        connection = self.connection
+        return connection.answer(connection.ask(f"namespace.{what}", execution=self.execution, **params))
+
     def execute(self, code: str, **params: Any) -> Dict[str, Any]:
         return self.connection.answer(self.begin(code, **params))
 
@@ -218,8 +224,10 @@ class Session:
         )
 
     def close(self) -> bool:
+        # in this order: the end of the connection is the end of the session, which may be over before it is asked for
+        closed: bool = self.host.control.request("close", session=self.name)["closed"]
         self.connection.close()
-        return self.host.control.request("close", session=self.name)["closed"]
+        return closed
 
 
 class Host:

@@ -19,7 +19,8 @@ class Outcome:
             if key in self.error:
                 self.error[key] = text(self.error[key])
         self.value: Optional[str] = text(reply["value"]["repr"]) if reply["value"] else None
-        self.json: Optional[str] = reply["value"] and reply["value"]["json"] and text(reply["value"]["json"])
+        exact = reply["value"] and reply["value"]["json"]
+        self.json: Optional[str] = f'"{self.value[1:-1]}"' if exact is True else exact and text(exact)
         self.events: List[Dict[str, Any]] = []
         self.background: List[Dict[str, Any]] = []
         for notice in session.connection.notices[seen:]:

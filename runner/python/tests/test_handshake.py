@@ -17,7 +17,7 @@ class HandshakeTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.host = Host()
+        cls.host = Host(environment={"HIBERNACULUM_ZYGOTE": "never"})  # which would count among the descriptors
         cls.addClassCleanup(cls.host.close)
 
     def refusal(self, connection: Connection) -> str:

@@ -108,7 +108,7 @@ class PageTest(unittest.TestCase):
         self.assertEqual(self.read(), (0, b"text"))
 
     def test_nobody_can_shrink_it_under_the_supervisors_feet(self) -> None:
-        fd = os.open(f"/proc/self/fd/{self.page._descriptor}", os.O_RDWR)
+        fd = os.open(f"/proc/self/fd/{self.page.descriptor}", os.O_RDWR)
         try:
             for size in (0, 4096, 1 << 20):
                 with self.assertRaises(PermissionError):

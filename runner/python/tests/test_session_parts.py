@@ -1,6 +1,7 @@
 """The pure parts of a session, without a process: compiling, comparing names, describing values, keeping sources."""
 
 import gc
+import json
 import linecache
 import os
 import sys
@@ -103,7 +104,7 @@ class Comparing(unittest.TestCase):
         self.space["made"], self.space["kind"] = kind(), kind
         difference = self.changes.since()
         assert difference is not None
-        told = difference.described()["added"]
+        told = json.loads(difference.json())["added"]
         self.assertEqual([(one["name"], one["type"]) for one in told], [("made", "Kind"), ("kind", "Meta")])
         self.assertEqual([id(one) for one in difference.classes()], [id(kind)])
         self.assertEqual(asked, [])
@@ -214,7 +215,7 @@ class Comparing(unittest.TestCase):
         self.space["kind"] = Thing
         difference = self.changes.since()
         assert difference is not None
-        told = difference.described()
+        told = json.loads(difference.json())
         self.assertEqual(
             [(entry["name"], entry["type"]) for entry in told["added"]], [("thing", "Thing"), ("kind", "Trap")]
         )
@@ -247,14 +248,14 @@ class Comparing(unittest.TestCase):
         self.space.update((f"n{i}", i) for i in range(1500))
         difference = self.changes.since()
         assert difference is not None
-        told = difference.described()
+        told = json.loads(difference.json())
         self.assertEqual((len(told["added"]), told["more"]), (1000, 500))
         for i in range(1200):
             del self.space[f"n{i}"]
         self.space["n1400"] = object()
         difference = self.changes.since()
         assert difference is not None
-        told = difference.described()
+        told = json.loads(difference.json())
         self.assertEqual((len(told["modified"]), len(told["removed"]), told["more"]), (1, 999, 201))
 
     def test_it_costs_little_at_a_hundred_names(self) -> None:

@@ -244,9 +244,9 @@ class Requests(SessionCase):
         from host import RefusedError
 
         with self.assertRaises(RefusedError) as caught:
-            self.session.connection.request("namespace.list")
+            self.session.connection.request("checkpoint.save")
         self.assertEqual((caught.exception.number, caught.exception.code), (-32601, "transport.protocol"))
-        self.assertIn("namespace.list", caught.exception.data["what"])
+        self.assertIn("checkpoint.save", caught.exception.data["what"])
         self.assertEqual(self.value("1 + 1"), 2)
 
     def test_wrong_parameters_are_refused_and_cost_nothing(self) -> None:

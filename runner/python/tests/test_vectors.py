@@ -25,7 +25,8 @@ def vectors(name: str) -> List[Dict[str, Any]]:
 
 
 def valid() -> List[Dict[str, Any]]:
-    return [vector for name in ("handshake.json", "control.json", "session.json") for vector in vectors(name)]
+    names = ("handshake.json", "control.json", "session.json", "files.json")
+    return [vector for name in names for vector in vectors(name)]
 
 
 TYPES = {

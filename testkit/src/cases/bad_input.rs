@@ -1,10 +1,11 @@
 //! Code and specs as nobody should send them: each with a typed error or a defined outcome.
 
-use hibernaculum_core::NetworkPolicy;
+use hibernaculum_core::{NetworkPolicy, Script};
 
 use crate::prelude::*;
 
 cases! { "bad input":
+    a_script_with_a_megabyte_of_arguments_is_refused,
     empty_code_does_nothing,
     code_with_nul_is_a_failure,
     code_of_ten_megabytes_runs,
@@ -166,5 +167,18 @@ async fn a_disk_that_is_full_is_a_failure(cx: &Context) -> Outcome {
     // The stream that is closed by force at the next collection complains to stderr of nobody else.
     session.run("f.detach() is not None").await.map(drop)?;
     session.run("import sys; sys.stdout.flush(); 'on'").await?.expect_value("'on'")?;
+    Ok(())
+}
+
+async fn a_script_with_a_megabyte_of_arguments_is_refused(cx: &Context) -> Outcome {
+    let session = cx.session().await?;
+    let script = |argv: Vec<String>| {
+        let script = Script { filename: "x.py".to_owned(), first_line: 1, argv: Some(argv) };
+        ExecutionRequest::new("len(__import__('sys').argv)").script(script)
+    };
+    for argv in [vec!["x".repeat(20 << 20)], vec![String::new(); 1_000_000]] {
+        session.start(script(argv)).await.expect_code("config.invalid")?;
+    }
+    session.execute(script(vec!["x".repeat(1000); 900])).await?.expect_value("900")?;
     Ok(())
 }

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
+use hibernaculum_core::{ByteSize, OutputLimits};
+
 use crate::prelude::*;
 
 cases! { "large data":
     ten_megabytes_printed_come_whole,
     a_value_of_ten_megabytes_comes_whole,
     an_exception_of_ten_megabytes_is_told,
+    a_repr_of_a_gigabyte_is_cut_and_counted,
     a_thousand_small_executions_stay_in_step,
     thousands_of_names_are_told_in_part,
     a_hundred_megabytes_from_a_child_come_whole,
@@ -20,6 +23,19 @@ async fn ten_megabytes_printed_come_whole(cx: &Context) -> Outcome {
     let output = run.output();
     ensure_eq("bytes", output.len(), 10_000_001)?;
     ensure_eq("whether every character came", output.trim_end_matches('.').chars().all(|c| c == 'ü'), true)
+}
+
+async fn a_repr_of_a_gigabyte_is_cut_and_counted(cx: &Context) -> Outcome {
+    let session = cx.session().await?;
+    for (character, bytes) in [("x", 1_u64 << 30), ("ü", 1 << 28)] {
+        let code = format!("class Big:\n    def __repr__(self): return '{character}' * ({bytes} // len('{character}'.encode()))\nBig()");
+        let limits = OutputLimits { value: ByteSize::kib(1), ..OutputLimits::default() };
+        let result = session.execute(ExecutionRequest::new(code).output(limits)).await?;
+        let value = result.expect_completed()?.value().cloned().unwrap_or_default();
+        ensure_eq("what is kept and what is cut", (value.repr.len(), value.cut), (1024, bytes - 1024))?;
+    }
+    session.run("1 + 1").await?.expect_value("2")?;
+    Ok(())
 }
 
 async fn a_value_of_ten_megabytes_comes_whole(cx: &Context) -> Outcome {

@@ -13,6 +13,7 @@ cases! { "values":
     a_statement_and_none_have_no_value,
     what_has_an_exact_json_form_has_it,
     what_has_no_exact_json_form_has_none,
+    long_texts_have_the_json_of_what_they_hold,
     an_integer_of_400_digits_is_told_exactly,
     underscores_and_out_hold_the_last_values,
     history_can_be_left_alone,
@@ -74,6 +75,20 @@ async fn what_has_no_exact_json_form_has_none(cx: &Context) -> Outcome {
         ensure_eq(code, result.json(), None)?;
     }
     session.run("a = []; a.append(a); a").await?.expect_value("[[...]]")?;
+    Ok(())
+}
+
+async fn long_texts_have_the_json_of_what_they_hold(cx: &Context) -> Outcome {
+    let session = cx.session().await?;
+    // Where neither Python nor JSON escapes anything, a long text may travel once for both; here is what could be mistaken for that.
+    for piece in ["x", "grün \u{1F40D}", "a\n\t\r", "\\", "\\x41", "'", "\"", "'\"", "\u{7f}", "\u{1}", "\u{200b}", "\u{2028}", "\\u0041"] {
+        session.namespace().set("piece", piece).await?;
+        let result = session.run("piece * 6000").await?;
+        ensure(piece, result.json() == Some(&json!(piece.repeat(6000))))?;
+        let repr = session.run("len(repr(piece * 6000))").await?;
+        ensure_eq(piece, result.value().map(|value| json!(value.repr.chars().count())).as_ref(), repr.json())?;
+    }
+    session.run("'a\\ud800' * 6000").await?.expect_completed()?;
     Ok(())
 }
 

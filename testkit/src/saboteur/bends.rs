@@ -2,9 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use bytes::Bytes;
 use hibernaculum_core::{
-    Event, EventKind, ExecutionRequest, InputReply, Outcome, SandboxInfo, SandboxSpec, SessionInfo,
-    SessionSpec,
+    Event, EventKind, ExecutionRequest, FileInfo, InputReply, NamespaceListing, Outcome, SandboxInfo,
+    SandboxSpec, SessionInfo, SessionSpec,
 };
 
 /// A call that a saboteur may leave out, or make little of.
@@ -22,6 +23,10 @@ pub(super) enum Call {
     Detach,
     /// What is dropped is left running.
     InterruptDropped,
+    /// Deleting a name.
+    Delete,
+    /// Removing a file.
+    Remove,
 }
 
 /// What a saboteur does. Everything that it does not mention passes as it is.
@@ -50,6 +55,20 @@ pub(super) trait Bend: Send + Sync {
     }
     fn answer(&self, reply: InputReply) -> InputReply {
         reply
+    }
+    fn names(&self, listing: &mut NamespaceListing) {
+        let _ = listing;
+    }
+    fn files(&self, files: &mut Vec<FileInfo>) {
+        let _ = files;
+    }
+    /// The path that is used in a file's place.
+    fn path(&self, path: &str) -> String {
+        path.to_owned()
+    }
+    /// A piece of a download.
+    fn piece(&self, piece: Bytes) -> Bytes {
+        piece
     }
     /// What is given in an event's place.
     fn event(&self, event: Event) -> Vec<Event> {
@@ -100,6 +119,10 @@ bends! {
     BendsInfo: info(SessionInfo);
     /// What is to be run.
     BendsRequest: request(ExecutionRequest);
+    /// Which names a session has.
+    BendsNames: names(NamespaceListing);
+    /// Which files a directory has.
+    BendsFiles: files(Vec<FileInfo>);
 }
 
 /// Bends how an execution ended.
@@ -147,6 +170,24 @@ pub(super) struct AttachesFromTheFirst;
 impl Bend for AttachesFromTheFirst {
     fn attach_after(&self, _: u64) -> u64 {
         0
+    }
+}
+
+/// Uses another path.
+pub(super) struct BendsPath(pub(super) fn(&str) -> String);
+
+impl Bend for BendsPath {
+    fn path(&self, path: &str) -> String {
+        (self.0)(path)
+    }
+}
+
+/// Gives other bytes than the file has.
+pub(super) struct BendsPieces(pub(super) fn(Bytes) -> Bytes);
+
+impl Bend for BendsPieces {
+    fn piece(&self, piece: Bytes) -> Bytes {
+        (self.0)(piece)
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use futures_util::StreamExt as _;
 use hibernaculum_core::{
-    Backend, Error, Execution, ExecutionId, ExecutionRequest, Features, InputReply, InputToken,
-    SandboxCheckpoints, SandboxExecution, SandboxFiles, SandboxId, SandboxInfo, SandboxSpec, Sandboxes,
-    SessionId, SessionInfo, SessionSpec, async_trait,
+    Backend, Error, Execution, ExecutionId, ExecutionRequest, Features, FileBody, FileInfo, InputReply,
+    InputToken, NamespaceFilter, NamespaceListing, ReprLimits, SandboxCheckpoints, SandboxExecution,
+    SandboxFiles, SandboxId, SandboxInfo, SandboxSpec, Sandboxes, SessionId, SessionInfo, SessionSpec, Value,
+    async_trait,
 };
 
 use super::bends::{Bend, Call};
@@ -116,6 +118,46 @@ impl SandboxExecution for Sabotaged {
         if self.omits(Call::RefuseAnswer) { Ok(()) } else { answered }
     }
 
+    async fn namespace_list(
+        &self,
+        session: &SessionId,
+        filter: NamespaceFilter,
+    ) -> Result<NamespaceListing, Error> {
+        let mut listing = self.honest.namespace_list(session, filter).await?;
+        self.bend.names(&mut listing);
+        Ok(listing)
+    }
+
+    async fn namespace_get(&self, session: &SessionId, name: &str) -> Result<serde_json::Value, Error> {
+        self.honest.namespace_get(session, name).await
+    }
+
+    async fn namespace_repr(
+        &self,
+        session: &SessionId,
+        name: &str,
+        limits: ReprLimits,
+    ) -> Result<Value, Error> {
+        self.honest.namespace_repr(session, name, limits).await
+    }
+
+    async fn namespace_set(
+        &self,
+        session: &SessionId,
+        name: &str,
+        value: serde_json::Value,
+    ) -> Result<bool, Error> {
+        self.honest.namespace_set(session, name, value).await
+    }
+
+    async fn namespace_delete(&self, session: &SessionId, name: &str) -> Result<bool, Error> {
+        if self.omits(Call::Delete) { Ok(true) } else { self.honest.namespace_delete(session, name).await }
+    }
+
+    async fn namespace_clear(&self, session: &SessionId) -> Result<(), Error> {
+        self.honest.namespace_clear(session).await
+    }
+
     fn execution_backend(&self) -> &str {
         self.honest.execution_backend()
     }
@@ -127,9 +169,46 @@ impl SandboxCheckpoints for Sabotaged {
     }
 }
 
+#[async_trait]
 impl SandboxFiles for Sabotaged {
     fn files_backend(&self) -> &str {
         self.honest.files_backend()
+    }
+
+    async fn upload(&self, sandbox: &SandboxId, path: &str, body: FileBody) -> Result<FileInfo, Error> {
+        self.honest.upload(sandbox, &self.bend.path(path), body).await
+    }
+
+    async fn download(&self, sandbox: &SandboxId, path: &str) -> Result<(FileInfo, FileBody), Error> {
+        let (info, body) = self.honest.download(sandbox, &self.bend.path(path)).await?;
+        let bend = Arc::clone(&self.bend);
+        Ok((info, Box::pin(body.map(move |piece| piece.map(|piece| bend.piece(piece))))))
+    }
+
+    async fn list_files(&self, sandbox: &SandboxId, path: &str) -> Result<Vec<FileInfo>, Error> {
+        let mut files = self.honest.list_files(sandbox, &self.bend.path(path)).await?;
+        self.bend.files(&mut files);
+        Ok(files)
+    }
+
+    async fn stat(&self, sandbox: &SandboxId, path: &str) -> Result<FileInfo, Error> {
+        self.honest.stat(sandbox, &self.bend.path(path)).await
+    }
+
+    async fn mkdir(&self, sandbox: &SandboxId, path: &str) -> Result<(), Error> {
+        self.honest.mkdir(sandbox, &self.bend.path(path)).await
+    }
+
+    async fn rename(&self, sandbox: &SandboxId, from: &str, to: &str) -> Result<(), Error> {
+        self.honest.rename(sandbox, &self.bend.path(from), &self.bend.path(to)).await
+    }
+
+    async fn remove(&self, sandbox: &SandboxId, path: &str) -> Result<(), Error> {
+        if self.omits(Call::Remove) {
+            Ok(())
+        } else {
+            self.honest.remove(sandbox, &self.bend.path(path)).await
+        }
     }
 }
 

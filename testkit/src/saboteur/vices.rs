@@ -7,8 +7,8 @@ use hibernaculum_core::{
 
 use super::Saboteur;
 use super::bends::{
-    AttachesFromTheFirst, Bend, BendsAnswer, BendsEvents, BendsInfo, BendsList, BendsOutcome, BendsRequest,
-    BendsSandbox, BendsSession, Call, Omits,
+    AttachesFromTheFirst, Bend, BendsAnswer, BendsEvents, BendsFiles, BendsInfo, BendsList, BendsNames,
+    BendsOutcome, BendsPath, BendsPieces, BendsRequest, BendsSandbox, BendsSession, Call, Omits,
 };
 
 /// What a saboteur does, boxed.
@@ -147,6 +147,19 @@ saboteurs! {
         InputReply::Line(line) => InputReply::Line(line.chars().filter(char::is_ascii).collect()),
         other => other,
     });
+    hides_names breaks names_are_listed_with_type_shape_and_preview: BendsNames(|listing| {
+        listing.variables.pop();
+    });
+    deletes_no_name breaks a_name_is_deleted_once: Omits(Call::Delete);
+    loses_the_last_byte breaks a_file_goes_in_and_comes_out: BendsPieces(|mut piece| {
+        piece.truncate(piece.len().saturating_sub(1));
+        piece
+    });
+    lists_in_any_order breaks a_directory_is_listed_in_order: BendsFiles(|files| files.reverse());
+    lets_paths_out breaks paths_that_leave_the_working_directory_are_refused: BendsPath(|path| {
+        path.replace("..", ".").trim_start_matches('/').replace('\0', "")
+    });
+    removes_nothing breaks a_directory_is_removed_with_everything_in_it: Omits(Call::Remove);
     repeats_what_was_seen breaks an_execution_that_runs_is_taken_up_in_the_middle: AttachesFromTheFirst;
 }
 

@@ -2,21 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use hibernaculum_core::{Error, EventKind, SandboxError, StdinPolicy, TransportError};
+use hibernaculum_core::{EventKind, ExecutionRequest, StdinPolicy};
 use tokio::time::Instant;
 
 use super::{Actor, KILL_WAIT};
-use crate::sandbox::Order;
-use crate::session::job::{Job, Running, wall_clock};
+use crate::sandbox::{Order, loss};
+use crate::session::job::{Running, Work, wall_clock};
 use crate::session::link::Link;
 use crate::session::machine::{Effect, Input, Stop};
 use crate::wire::messages::{self, Execute};
 use crate::wire::{Frame, WireError, rpc};
-
-/// How long after a connection broke control may take to tell that the whole sandbox is gone.
-const LOSS_WAIT: Duration = Duration::from_secs(1);
 
 impl Actor {
     pub(super) fn perform(&mut self, effect: Effect) {
@@ -39,15 +35,9 @@ impl Actor {
         self.process += 1;
         let (sandbox, mut lost) = (self.parts.sandbox, self.parts.lost.clone());
         self.link = Link::Connecting(Box::pin(async move {
-            let made = dial.session(session).await;
-            if !matches!(made, Err(Error::Transport(TransportError::Broken { .. }))) {
-                return made;
-            }
-            // A supervisor that dies breaks this connection and control alike; which of them tells first is chance, and control says why.
-            let why = tokio::time::timeout(LOSS_WAIT, lost.wait_for(Option::is_some)).await;
-            match why.ok().and_then(Result::ok).and_then(|why| why.clone()) {
-                Some(problem) => Err(SandboxError::Lost { sandbox, problem, source: None }.into()),
-                None => made,
+            match dial.session(session).await {
+                Ok(connection) => Ok(connection),
+                Err(error) => Err(loss::explain(error, sandbox, &mut lost).await),
             }
         }));
     }
@@ -56,14 +46,18 @@ impl Actor {
     pub(super) fn begin(&mut self) -> bool {
         let Some(mut job) = self.queue.pop_front() else { return false };
         let now = Instant::now();
-        job.warnings.extend(self.loss.take());
-        let (events, dropped) = self.background.take();
-        if dropped > 0 {
-            job.warnings
-                .push(format!("{dropped} bytes of background output were dropped before this execution"));
+        let mut events = Vec::new();
+        if job.is_code() {
+            job.warnings.extend(self.loss.take());
+            let (written, dropped) = self.background.take();
+            events = written;
+            if dropped > 0 {
+                job.warnings
+                    .push(format!("{dropped} bytes of background output were dropped before this execution"));
+            }
         }
         self.number += 1;
-        if let Err(error) = self.send_code(&job) {
+        if let Err(error) = self.send_work(&job.work) {
             // Nothing was sent: the caller's own message cannot be written.
             self.number -= 1;
             self.parts.port.ended(None);
@@ -83,8 +77,17 @@ impl Actor {
         true
     }
 
-    fn send_code(&mut self, job: &Job) -> Result<(), WireError> {
-        let request = &job.request;
+    fn send_work(&mut self, work: &Work) -> Result<(), WireError> {
+        match work {
+            Work::Code(request) => self.send_code(request),
+            Work::Names(question) => match &mut self.link {
+                Link::Up(halves) => question.push(self.number, &mut halves.1),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    fn send_code(&mut self, request: &ExecutionRequest) -> Result<(), WireError> {
         let script = request.script.as_ref();
         let mut execute = Execute {
             stdin: Some(match request.stdin {

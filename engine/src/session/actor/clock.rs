@@ -3,11 +3,12 @@
 use hibernaculum_core::{StateAfter, Status};
 use tokio::time::Instant;
 
-use super::{Actor, WATCH_AFTER};
+use super::{Actor, RAW_WAIT, WATCH_AFTER};
 use crate::sandbox::Order;
 use crate::session::job::Job;
 use crate::session::link::Link;
 use crate::session::machine::{Input, State, Stop};
+use crate::wire::Violation;
 
 impl Actor {
     /// Ends what nobody wants any more, or what came too late.
@@ -51,6 +52,12 @@ impl Actor {
         }
         if self.parting.is_some_and(|due| due <= now) {
             self.part();
+        }
+        if let Some((due, put_off)) = self.awaited.filter(|(due, _)| *due <= now) {
+            self.awaited = Some((due + RAW_WAIT, true));
+            if put_off && self.link.is_up() {
+                self.violated(&Violation::OutputNeverCame.into());
+            }
         }
         for job in std::mem::take(&mut self.queue) {
             if job.is_late(now) {

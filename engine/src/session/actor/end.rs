@@ -27,13 +27,13 @@ impl Actor {
         };
         let Some(running) = self.running.take() else { return };
         self.flush_decoders(&running);
-        let ring = Arc::clone(&running.job.ring);
+        let (ring, is_code) = (Arc::clone(&running.job.ring), running.job.is_code());
         match answer {
             Ok(executed) => {
                 let at = crate::sandbox::timestamp(executed.at);
                 match outcome::answered(running, *executed, stop) {
                     Ok(outcome) => {
-                        self.note_end(&outcome);
+                        self.note_end(&outcome, is_code);
                         self.apply(Input::Answered);
                         ring.push(EventKind::Finished(Box::new(outcome)), at);
                     }
@@ -53,8 +53,8 @@ impl Actor {
         ring.fail(error);
     }
 
-    fn note_end(&self, outcome: &Outcome) {
-        self.parts.port.ended(Some(outcome.timings.run));
+    fn note_end(&self, outcome: &Outcome, is_code: bool) {
+        self.parts.port.ended(is_code.then_some(outcome.timings.run));
         self.parts.port.note(|info| {
             if outcome.memory.as_u64() > 0 {
                 info.memory = Some(outcome.memory);
@@ -99,21 +99,20 @@ impl Actor {
         let loss = format!("the session's state was lost before this execution: {cause}");
         // Before anybody is told, so that who hears of it finds it counted.
         self.parts.port.note(|info| info.crashes += 1);
+        let mut was_told = false;
         if let Some(running) = self.running.take() {
             self.flush_decoders(&running);
-            let ring = Arc::clone(&running.job.ring);
+            let (ring, is_code) = (Arc::clone(&running.job.ring), running.job.is_code());
             let outcome = outcome::lost(running, cause, stop);
-            self.note_end(&outcome);
+            self.note_end(&outcome, is_code);
             ring.push(EventKind::Finished(Box::new(outcome)), wall_clock());
-        } else {
-            self.loss = Some(loss.clone());
+            was_told = is_code;
         }
-        for job in &mut self.queue {
+        for job in self.queue.iter_mut().filter(|job| job.is_code()) {
             job.warnings.push(loss.clone());
+            was_told = true;
         }
-        if !self.queue.is_empty() {
-            self.loss = None;
-        }
+        self.loss = (!was_told).then_some(loss);
         self.merge = Merge::default();
         self.decoders = [Decoder::default(), Decoder::default()];
         self.number = 0;
@@ -165,10 +164,10 @@ impl Actor {
         self.parts.port.closed();
         self.take_admitted();
         if let Some(running) = self.running.take() {
-            let ring = Arc::clone(&running.job.ring);
+            let (ring, is_code) = (Arc::clone(&running.job.ring), running.job.is_code());
             let mut outcome = outcome::lost(running, CrashCause::Unknown, Some(Stop::Interrupt));
             outcome.crash = None;
-            self.note_end(&outcome);
+            self.note_end(&outcome, is_code);
             ring.push(EventKind::Finished(Box::new(outcome)), wall_clock());
         }
         for job in std::mem::take(&mut self.queue) {

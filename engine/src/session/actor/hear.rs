@@ -4,14 +4,22 @@ use hibernaculum_core::{EventKind, InputReply, InputToken, OutputStream};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Actor, DRAIN_WAIT, ENDED_WAIT, Item};
+use super::{Actor, DRAIN_WAIT, ENDED_WAIT, Item, RAW_WAIT};
 use crate::sandbox::{Order, Told, stream, timestamp};
+use crate::session::job::Running;
 use crate::session::link::Link;
 use crate::session::machine::{Input, Stop};
 use crate::session::merge::{Merged, Text};
-use crate::wire::messages::{Event, Executed, InputAnswer, SessionAsk, SessionNotice};
-use crate::wire::text::CarriesText;
-use crate::wire::{Incoming, RpcError, WireError, rpc};
+use crate::wire::messages::{self, Event, Executed, InputAnswer, Json, SessionAsk, SessionNotice};
+use crate::wire::text::{CarriesText, Text as WireText};
+use crate::wire::{Incoming, RpcError, Violation, WireError, rpc};
+
+/// Raw output that is there and was not taken. A supervisor that keeps to the credit can never come near.
+const FLOOD: usize = 32 << 20;
+/// Text that was forwarded ahead of the session's own. Between it and what the host has read are only the connection's buffers.
+const AHEAD: usize = 16 << 20;
+/// Questions that wait for an answer. An honest session asks one at a time.
+const QUESTIONS: usize = 64;
 
 impl Actor {
     /// A message of the session.
@@ -24,7 +32,7 @@ impl Actor {
     fn take_in(&mut self, message: &[u8]) -> Result<(), WireError> {
         let number = self.running.as_ref().map(|running| running.number);
         if let Some(executed) = number.and_then(|number| rpc::result_of(message, number)) {
-            return self.take_answer(executed);
+            return self.take_answer(executed, message.len());
         }
         match rpc::parse(message)? {
             Incoming::Response { id, outcome } => {
@@ -33,15 +41,15 @@ impl Actor {
                     return Ok(());
                 }
                 match outcome {
-                    Ok(result) => self.take_answer(rpc::contents("execute", result)?)?,
-                    Err(error) => self.merge.other([0; 2], Item::Answer(Err(error))),
+                    Ok(result) => self.take_answer(rpc::contents("execute", result)?, message.len())?,
+                    Err(error) => self.merge.other([0; 2], message.len(), Item::Answer(Err(error))),
                 }
             }
             Incoming::Notification { method, params } => {
                 let mut notice = SessionNotice::parse(&method, params)?;
                 self.resolve(&mut notice)?;
                 if let SessionNotice::Event(event) = notice {
-                    self.happened(event)?;
+                    self.happened(event, message.len())?;
                 }
             }
             Incoming::Request { id, method, params } => match SessionAsk::parse(&method, params)? {
@@ -49,8 +57,8 @@ impl Actor {
                     self.resolve(&mut input)?;
                     let token = InputToken::new(&format!("inp_{}_{}_{id}", self.process, input.execution));
                     let (prompt, password, at) = (input.prompt.into_string()?, input.password, input.at);
-                    let raw = input.raw;
-                    self.merge.other(raw, Item::Question { id, token, prompt, password, at, raw });
+                    let (raw, bytes) = (input.raw, message.len() + prompt.len());
+                    self.merge.other(raw, bytes, Item::Question { id, token, prompt, password, at, raw });
                 }
                 SessionAsk::Unknown { method, .. } => {
                     let refusal = rpc::failure(Some(&id), &RpcError::unknown_method(&method))?;
@@ -62,9 +70,11 @@ impl Actor {
         Ok(())
     }
 
-    fn take_answer(&mut self, mut executed: Box<Executed>) -> Result<(), WireError> {
+    /// `bytes`: the length of the message.
+    fn take_answer(&mut self, mut executed: Box<Executed>, bytes: usize) -> Result<(), WireError> {
         self.resolve(&mut *executed)?;
-        self.merge.other(executed.raw, Item::Answer(Ok(executed)));
+        let long = executed.value.as_ref().map_or(0, |value| text_len(&value.repr) + json_len(value));
+        self.merge.other(executed.raw, bytes + long, Item::Answer(Ok(executed)));
         Ok(())
     }
 
@@ -75,7 +85,8 @@ impl Actor {
         }
     }
 
-    fn happened(&mut self, event: Event) -> Result<(), WireError> {
+    /// `bytes`: the length of the message.
+    fn happened(&mut self, event: Event, bytes: usize) -> Result<(), WireError> {
         match event {
             Event::Output(printed) => {
                 let (execution, pos, raw) = (printed.execution, printed.pos, printed.raw);
@@ -83,7 +94,10 @@ impl Actor {
                     (stream(printed.stream), timestamp(printed.at), printed.text.into_string()?);
                 self.merge.text(Text { execution, stream, pos, raw, at, content });
             }
-            Event::Display(display) => self.merge.other(display.raw, Item::Display(display)),
+            Event::Display(display) => {
+                let long: usize = display.data.values().map(text_len).sum();
+                self.merge.other(display.raw, bytes + long, Item::Display(display));
+            }
             Event::Unknown(_) => {}
         }
         Ok(())
@@ -91,14 +105,23 @@ impl Actor {
 
     /// Something that control passes on; `None`: the sandbox is gone.
     pub(super) fn on_told(&mut self, told: Option<Told>) {
-        // A supervisor that keeps to the credit can never come near.
-        const FLOOD: usize = 32 << 20;
         match told {
-            Some(Told::Raw(raw)) => self.merge.raw(raw),
+            Some(Told::Raw(raw)) => {
+                self.awaited = None;
+                self.merge.raw(raw);
+                if self.merge.waiting().raw > FLOOD {
+                    self.parts.dial.give_up("its supervisor sent more than it was given credit for");
+                }
+            }
             Some(Told::Text(text)) => {
                 // The supervisor holds at most one buffer of it, so that taking it is as good as having delivered it.
                 self.credit += text.content.len() as u64;
-                self.merge.forwarded(text);
+                if self.merge.waiting().ahead < AHEAD {
+                    self.merge.forwarded(text);
+                } else if self.link.is_up() {
+                    // The positions stand in memory that the session can write: it is the liar, and not the supervisor.
+                    self.violated(&Violation::TextNeverCame { limit: AHEAD }.into());
+                }
             }
             Some(Told::Died(died)) => {
                 self.death = Some(died);
@@ -108,9 +131,6 @@ impl Actor {
                 }
             }
             None => self.apply(Input::SandboxGone),
-        }
-        if self.merge.waiting() > FLOOD {
-            self.parts.dial.give_up("its supervisor sent more than it was given credit for");
         }
     }
 
@@ -160,7 +180,17 @@ impl Actor {
                 None => break,
             }
         }
+        self.await_raw();
         self.give_credit();
+    }
+
+    /// Looks whether a message waits for raw output that has not come.
+    fn await_raw(&mut self) {
+        if !self.link.is_up() || !self.merge.awaits_raw() {
+            self.awaited = None;
+        } else if self.awaited.is_none() {
+            self.awaited = Some((Instant::now() + RAW_WAIT, false));
+        }
     }
 
     /// Gives back what was taken, in large pieces: small outputs cost no order.
@@ -197,7 +227,11 @@ impl Actor {
     }
 
     fn item(&mut self, item: Item) {
-        let Some(number) = self.running.as_ref().map(|running| running.number) else { return };
+        let Some(Running { number, questions, .. }) = &self.running else { return };
+        let number = *number;
+        if questions.len() >= QUESTIONS && matches!(item, Item::Question { .. }) {
+            return self.violated(&Violation::TooManyQuestions { limit: QUESTIONS }.into());
+        }
         match &item {
             Item::Display(display) => self.tell_background(display.execution, display.raw),
             Item::Question { raw, .. } => self.tell_background(number, *raw),
@@ -242,7 +276,21 @@ impl Actor {
     }
 }
 
-fn shown(display: crate::wire::messages::Display) -> Result<hibernaculum_core::Display, WireError> {
+/// How much a value's JSON will take.
+fn json_len(value: &messages::Value) -> usize {
+    match &value.json {
+        Some(Json::Text(text)) => text_len(text),
+        Some(Json::Repr(true)) => text_len(&value.repr),
+        Some(Json::Repr(false)) | None => 0,
+    }
+}
+
+/// The length of a text that is here.
+fn text_len(text: &WireText) -> usize {
+    text.as_str().map_or(0, str::len)
+}
+
+fn shown(display: messages::Display) -> Result<hibernaculum_core::Display, WireError> {
     let data = display.data.into_iter().map(|(kind, text)| Ok((kind, text.into_string()?)));
     Ok(hibernaculum_core::Display {
         data: data.collect::<Result<_, WireError>>()?,

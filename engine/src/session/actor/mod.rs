@@ -49,6 +49,9 @@ const KILL_WAIT: Duration = Duration::from_secs(10);
 const DRAIN_WAIT: Duration = Duration::from_secs(2);
 /// How long a process may live on after its connection ended.
 const ENDED_WAIT: Duration = Duration::from_millis(300);
+/// How long raw output may take that a message of the session waits for: it had left the session before the message was sent. Counted twice,
+/// so that a host that stood still itself has had the time to look.
+const RAW_WAIT: Duration = Duration::from_secs(5);
 
 /// What callers ask of the actor, besides executions.
 #[derive(Debug)]
@@ -112,6 +115,8 @@ pub(crate) struct Actor {
     ladder: Option<Instant>,
     /// When a connection or a process that outlived the other is given up.
     parting: Option<Instant>,
+    /// When raw output that a message waits for is given up, and whether that was put off once.
+    awaited: Option<(Instant, bool)>,
 }
 
 impl Actor {
@@ -139,6 +144,7 @@ impl Actor {
             alarm: Alarm::default(),
             ladder: None,
             parting: None,
+            awaited: None,
         };
         actor.connect();
         actor
@@ -202,7 +208,7 @@ impl Actor {
     fn may_read(&self) -> bool {
         // More than the credit, so that text on which raw output waits can always be read.
         const WAITING: usize = 3 << 20;
-        self.merge.waiting() < WAITING && self.has_room()
+        self.merge.waiting().session < WAITING && self.has_room()
     }
 
     fn has_room(&self) -> bool {
@@ -216,7 +222,8 @@ impl Actor {
             running.filter(|_| self.state == State::Running).and_then(|running| running.job.deadline);
         let watch = running.filter(|running| !running.watched).map(|running| running.sent + WATCH_AFTER);
         let queued = self.queue.iter().filter_map(|job| job.deadline).min();
-        [deadline, watch, queued, self.ladder, self.parting].into_iter().flatten().min()
+        let awaited = self.awaited.map(|(due, _)| due);
+        [deadline, watch, queued, self.ladder, self.parting, awaited].into_iter().flatten().min()
     }
 
     /// Takes a step of the state machine, and does what it says.

@@ -188,9 +188,9 @@ impl State {
         let oldest = self.events.front().map_or(self.newest + 1, |(event, _)| event.seq);
         let next = self.taken + 1;
         if next < oldest {
+            // Where nothing is left at all, the gap is told with the next event: the last one is never overwritten.
+            let (at, execution) = self.events.front().map(|(event, _)| (event.at, event.execution))?;
             self.taken = oldest - 1;
-            let at = self.events.front().map_or_else(wall_clock, |(event, _)| event.at);
-            let execution = self.events.front()?.0.execution;
             let gap = EventKind::Gap { from: Some(next), to: Some(self.taken) };
             return Some(Event::new(self.taken, execution, at, gap));
         }
@@ -215,7 +215,12 @@ impl State {
 fn size_of_event(event: &Event) -> usize {
     let content = match &event.kind {
         EventKind::Output { text, .. } | EventKind::Background { text, .. } => text.len(),
-        EventKind::Display(display) => display.data.iter().map(|(kind, data)| kind.len() + data.len()).sum(),
+        EventKind::Display(display) => {
+            let data: usize = display.data.iter().map(|(kind, data)| kind.len() + data.len()).sum();
+            // As values it takes several times the room of its text.
+            let metadata = serde_json::to_string(&display.metadata).map_or(0, |text| text.len());
+            data + metadata * size_of::<serde_json::Value>() / 2
+        }
         EventKind::InputRequest { prompt, .. } => prompt.len(),
         EventKind::Finished(outcome) => {
             let value = outcome.value.as_ref().map_or(0, |value| value.repr.len().saturating_mul(2));
@@ -262,6 +267,21 @@ mod tests {
         assert_eq!(seqs.map(|event| event.map(|event| event.seq)), [Some(1), Some(2), Some(3)]);
         assert_eq!(next(&mut reader).await, None);
         assert_eq!(reader.take_error().map(|error| error.code()), Some("execution.unknown"));
+    }
+
+    #[tokio::test]
+    async fn a_gap_before_nothing_is_told_with_what_comes_next() {
+        let ring = ring();
+        let mut reader = ring.attach(0);
+        reader.detach();
+        // Alone too large to be kept for a reader that is not there.
+        push(&ring, output(&"x".repeat(2 * CAPACITY)));
+        drop(reader);
+        let mut reader = ring.attach(0);
+        push(&ring, output("after"));
+        let gap = next(&mut reader).await.map(|event| event.kind);
+        assert_eq!(gap, Some(EventKind::Gap { from: Some(1), to: Some(1) }));
+        assert_eq!(next(&mut reader).await.map(|event| (event.seq, event.kind)), Some((2, output("after"))));
     }
 
     #[tokio::test]

@@ -47,6 +47,21 @@ pub enum Violation {
     /// Transfers were not kept in order.
     #[error(transparent)]
     Transfer(#[from] TransferError),
+    /// A message waits for raw output that does not come.
+    #[error("a message says that raw output comes before it, and none comes")]
+    OutputNeverCame,
+    /// Text was forwarded from beyond what the session has sent, more than any connection holds.
+    #[error("more than {limit} bytes of text were forwarded, and what was printed before them never came")]
+    TextNeverCame {
+        /// The limit in force.
+        limit: usize,
+    },
+    /// A session asks and asks, and waits for no answer.
+    #[error("more than {limit} questions wait for an answer")]
+    TooManyQuestions {
+        /// The limit in force.
+        limit: usize,
+    },
 }
 
 /// How a transfer broke the protocol.

@@ -88,6 +88,11 @@ impl HostHello {
         Ok(Self { protocol, digest, role: Role::Session, session: Some(session), nonce, options })
     }
 
+    /// For a connection for files.
+    pub fn files(protocol: u32, digest: impl Into<String>, nonce: Nonce) -> Self {
+        Self { role: Role::Files, ..Self::control(protocol, digest, nonce) }
+    }
+
     /// Checks the runner's challenge, and answers it: the hello to send, and what to expect of its result.
     ///
     /// # Errors

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::{
-    AskStats, Close, Credit, Died, Event, Execute, ForwardedText, Input, Interrupt, Kill, Raw, RawOutput,
-    Shutdown, Watch,
+    AskStats, Close, Credit, Died, Event, Execute, ForwardedText, Input, Interrupt, Kill, NamespaceClear,
+    NamespaceDelete, NamespaceGet, NamespaceList, NamespaceRepr, NamespaceSet, Raw, RawOutput, Shutdown,
+    Watch,
 };
 use crate::wire::error::{Violation, WireError};
 use crate::wire::text::{CarriesText, VisitText};
@@ -126,8 +127,21 @@ kinds! {
         texts {
             /// Run a piece of code.
             Execute(Execute),
+            /// Bind a name.
+            NamespaceSet(NamespaceSet),
         }
-        plain {}
+        plain {
+            /// List the names.
+            NamespaceList(NamespaceList),
+            /// Tell a variable as JSON.
+            NamespaceGet(NamespaceGet),
+            /// Tell the `repr` of a variable.
+            NamespaceRepr(NamespaceRepr),
+            /// Delete a name.
+            NamespaceDelete(NamespaceDelete),
+            /// Drop all names.
+            NamespaceClear(NamespaceClear),
+        }
     }
 }
 

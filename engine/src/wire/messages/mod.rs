@@ -12,8 +12,10 @@
 mod control;
 mod event;
 mod execute;
+mod files;
 mod hello;
 mod kinds;
+mod namespace;
 mod outcome;
 mod output;
 mod raw;
@@ -23,9 +25,16 @@ mod words;
 pub use control::{Close, Closed, Credit, Done, Interrupt, Interrupted, Kill, Killed, Shutdown, Watch};
 pub use event::{Display, Event, Printed};
 pub use execute::{Execute, Input, InputAnswer};
+pub use files::{
+    File, FileList, FilesBusy, FilesDownload, FilesEnd, FilesEntries, FilesList, FilesMkdir, FilesRemove,
+    FilesRename, FilesStat, FilesUpload,
+};
 pub use hello::{Challenge, Hello, SessionOptions, Welcome};
 pub use kinds::{ControlCall, ControlNotice, SessionAsk, SessionCall, SessionNotice, SupervisorNotice};
-pub use outcome::{Change, Changes, Executed, PythonError, Timings, TraceFrame, Value};
+pub use namespace::{
+    NamespaceClear, NamespaceDelete, NamespaceGet, NamespaceList, NamespaceRepr, NamespaceSet,
+};
+pub use outcome::{Change, Changes, Executed, Json, PythonError, Timings, TraceFrame, Value};
 pub use output::{Cause, Died, ForwardedText, RawOutput};
 pub use raw::Raw;
 pub use stats::{AskStats, SessionStats, Stats};

@@ -54,7 +54,9 @@ impl CarriesText for Executed {
     fn each_text(&mut self, visit: &mut VisitText<'_>) -> Result<(), WireError> {
         if let Some(value) = &mut self.value {
             visit(&mut value.repr)?;
-            value.json.as_mut().map_or(Ok(()), &mut *visit)?;
+            if let Some(Json::Text(text)) = &mut value.json {
+                visit(text)?;
+            }
         }
         if let Some(error) = &mut self.error {
             visit(&mut error.message)?;
@@ -69,15 +71,25 @@ impl CarriesText for Executed {
 pub struct Value {
     /// Its `repr`, cut at `value_bytes`.
     pub repr: Text,
-    /// Its JSON, as text; `None` where JSON cannot say it exactly.
+    /// Its JSON; `None` where JSON cannot say it exactly.
     #[serde(default)]
-    pub json: Option<Text>,
+    pub json: Option<Json>,
     /// The name of its type.
     #[serde(rename = "type")]
     pub type_name: String,
     /// How many bytes of the `repr` were cut.
     #[serde(default)]
     pub cut: u64,
+}
+
+/// The JSON of a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Json {
+    /// `true`: it is the `repr` with double quotes in place of its own, and not sent again. `false`: there is none.
+    Repr(bool),
+    /// As text.
+    Text(Text),
 }
 
 /// An exception.

@@ -104,8 +104,22 @@ class Connection:
 
     def send_message(self, message: Dict[str, Any]) -> None:
         """Sends a message, after the transfers that it names."""
-        frame = encode(message)
-        self.send(self.outgoing.take() + frame)
+        self.send_after_transfers(b"", encode(message))
+
+    def send_after_transfers(self, before: bytes, frame: bytes) -> None:
+        """Sends both, and in between the transfers that `frame` names, which may be long: they are not copied."""
+        chunks = self.outgoing.chunks()
+        if chunks:
+            self.send(before)
+            for chunk in chunks:
+                self.send(chunk)
+            self.send(frame)
+        else:
+            self.send(before + frame)
+
+    def take_over(self) -> None:
+        """In a clone: the descriptor is another's by now, and this process its owner."""
+        self._owner = os.getpid()
 
     def close(self) -> None:
         """In a forked child: the connection is the session's alone."""

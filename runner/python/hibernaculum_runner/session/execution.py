@@ -13,7 +13,7 @@ from __future__ import annotations
 import _thread
 import os
 from time import perf_counter_ns, process_time_ns, time
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from ..frames import INVALID_PARAMS, ProtocolError
 from ..frames import error as refusal
@@ -59,40 +59,57 @@ class Executor:
         sources: Sources,
         inspection: Inspection,
         forks: Forks,
-        stdin_policy: str,
     ) -> None:
         self.names = names
         self._slots = slots
         self._connection, self._interrupts, self._handlers = connection, interrupts, handlers
         self._raw, self._text, self._streams, self._stdin = raw, text, streams, stdin
         self._asynchronous, self._sources, self._inspection, self._forks = asynchronous, sources, inspection, forks
-        self._stdin_policy = stdin_policy
+        self.stdin_policy = "ask"
         self._owner = os.getpid()
         self._compiler = Compiler()
         self._memory = Memory()
         self._cpu = process_time_ns()  # of the process, when the last execution ended
         self.history = History(names)
         self.changes = Changes(names)
+        self._own = frozenset(names)
+
+    def take_over(self) -> None:
+        """In a clone: this process is the session's, and its clocks and memory are those to be told."""
+        self._owner = os.getpid()
+        self._memory.take_over()
+        self._cpu = process_time_ns()
+
+    def forget(self, filename: str) -> None:
+        """As if nothing had been executed yet; `filename` is that of all that was."""
+        for name in [name for name in self.names if name not in self._own]:
+            del self.names[name]
+        self.history.forget()
+        self._sources.forget(filename)
+        self.changes = Changes(self.names)
+
+    @property
+    def descriptor(self) -> int:
+        """What a clone must keep besides the parts."""
+        return self._memory.descriptor
 
     # -- the request -------------------------------------------------------------------------------------------------
 
     def execute(self, request: Any, params: Dict[str, Any]) -> None:
         """Answers one request. Returns when the answer has been sent."""
         try:
-            number = params["execution"]
+            number = _number(params["execution"])
             code = self._connection.text(params["code"])
             first_line = params.get("first_line") or 1
             filename = params.get("filename") or f"<cell {number}>"
             limit = params.get("value_bytes")
             argv = params.get("argv")
-            if type(number) is not int or not 0 < number < 1 << 53:
-                raise TypeError("`execution` is no execution number")
             if type(first_line) is not int or not 0 < first_line < 1 << 24 or type(filename) is not str:
                 raise TypeError("`first_line` or `filename` has a wrong type")
             if (argv is not None and type(argv) is not list) or (limit is not None and type(limit) is not int):
                 raise TypeError("`argv` or `value_bytes` has a wrong type")
         except (KeyError, TypeError, ProtocolError) as problem:
-            self._refuse(request, problem)
+            self._refuse(request, "execute", problem)
             return
         warnings = self._begin(number, params.get("stdin"))
         if argv is not None:
@@ -103,14 +120,48 @@ class Executor:
         limit = VALUE_BYTES if limit is None else limit
         self._run(request, number, count, keeps, code, filename, first_line, limit, warnings)
 
-    def _refuse(self, request: Any, problem: Exception) -> None:
+    def serve_names(self, request: Any, method: str, params: Dict[str, Any]) -> None:
+        """Answers a question about the namespace as an execution is answered, and leaves history and changes alone."""
+        from .namespace import Namespace
+
+        try:
+            number = _number(params["execution"])
+            question = Namespace(self.names, self._own, self.history).question(method, params, self._connection.text)
+        except (KeyError, TypeError, ProtocolError) as problem:
+            self._refuse(request, method, problem)
+            return
+        warnings = self._begin(number, "deny")
+        captured: Optional[Value] = None
+        error: Optional[BaseException] = None
+        started = perf_counter_ns()
+        try:
+            try:
+                self._interrupts.enter()
+                captured = question()
+            finally:
+                self._interrupts.depth = 1
+        except BaseException as problem:
+            self._interrupts.depth = 1
+            error = problem
+        ended = perf_counter_ns()
+        if os.getpid() != self._owner:
+            self._forks.leave(error)
+        status, problem_told = "completed", "null"
+        if error is not None:
+            status, problem_told = self._told(error)
+            error = None
+        self.changes.since()  # what the host did is nothing that the next execution did
+        times = (started, started, ended, self._cpu)
+        self._finish(request, number, self.history.count, status, captured, problem_told, NO_CHANGES, warnings, times)
+
+    def _refuse(self, request: Any, method: str, problem: Exception) -> None:
         with self._connection.lock:
             self._connection.send_message(
                 refusal(
                     request,
                     INVALID_PARAMS,
                     "transport.protocol",
-                    "the parameters of `execute` are not understood",
+                    f"the parameters of `{method}` are not understood",
                     f"{type(problem).__name__}: {problem}",
                     "see docs/protocol.md for their names and types",
                 )
@@ -131,7 +182,7 @@ class Executor:
             warnings += streams.restore()
         if not stdin.is_ours():
             stdin.restore()
-        stdin.asking.is_denied = (stdin_policy or self._stdin_policy) == "deny"
+        stdin.asking.is_denied = (stdin_policy or self.stdin_policy) == "deny"
         if self._handlers.has_replaced_ours:
             self._handlers.restore()
         self.names.pop("__warningregistry__", None)  # else the same line of another cell would not warn
@@ -182,18 +233,14 @@ class Executor:
             if keeps and captured is not None:
                 self.history.value(value)
         else:
-            is_interrupt = interrupts.hit and isinstance(error, KeyboardInterrupt)
-            status = "interrupted" if is_interrupt else "failed"
-            if interrupts.hit:
-                forget_half_imported(error.__traceback__)
-            problem_told = error_field(self._described(error), self._connection.outgoing)
+            status, problem_told = self._told(error)
             error = None  # with its traceback it holds every frame, this one included
         value = None
         difference = self.changes.since()
         if difference is None:
             changes = NO_CHANGES
         else:
-            changes = encode_json(difference.described())
+            changes = difference.json()
             self._inspection.note(difference.classes(), filename)
         self._finish(
             request,
@@ -216,6 +263,14 @@ class Executor:
         if code.expression is not None:
             return eval(code.expression, self.names)
         return None
+
+    def _told(self, error: BaseException) -> Tuple[str, str]:
+        """The status and the `error` field for an exception that ended an execution."""
+        interrupts = self._interrupts
+        status = "interrupted" if interrupts.hit and isinstance(error, KeyboardInterrupt) else "failed"
+        if interrupts.hit:
+            forget_half_imported(error.__traceback__)
+        return status, error_field(self._described(error), self._connection.outgoing)
 
     def _described(self, error: BaseException) -> Dict[str, Any]:
         """Runs the exception's own `__str__`, which an interrupt may end."""
@@ -272,7 +327,7 @@ class Executor:
             )
             self._slots[LAST_ENDED] = number
             self._slots[EXECUTION] = 0  # before the reply is out: what comes now is background
-            connection.send(last_text + connection.outgoing.take() + reply)
+            connection.send_after_transfers(last_text, reply)
             text.ended(length)
 
     def abandon(self) -> None:
@@ -293,6 +348,12 @@ class Executor:
                 self._interrupts.depth = 1
         except BaseException:
             self._interrupts.depth = 1
+
+
+def _number(number: Any) -> int:
+    if type(number) is not int or not 0 < number < 1 << 53:
+        raise TypeError("`execution` is no execution number")
+    return number
 
 
 def _id(request: Any) -> str:

@@ -20,6 +20,8 @@ class Forks:
     def __init__(self) -> None:
         self._owner = os.getpid()
         self._detached = False
+        self.is_cloning = False
+        """The next fork makes another session, and no child of user code."""
         self._on_detach: List[Callable[[], None]] = []
         self._is_user_file: Callable[[str], bool] = lambda filename: False
 
@@ -33,8 +35,13 @@ class Forks:
     def is_child(self) -> bool:
         return self._detached or os.getpid() != self._owner
 
+    def take_over(self) -> None:
+        """In a clone, which is a session of its own."""
+        self._owner = os.getpid()
+        self.is_cloning = False
+
     def _detach(self) -> None:
-        if not self._detached:
+        if not self._detached and not self.is_cloning:
             self._detached = True
             for step in self._on_detach:
                 step()

@@ -27,6 +27,20 @@ class History:
         names["_"] = names["__"] = names["___"] = ""
         names["In"], names["Out"] = self._inputs, self._outputs
 
+    def clear(self) -> None:
+        """Forgets all values and texts; the count goes on."""
+        names = self._names
+        self._outputs.clear()
+        self._inputs[:] = [""] * (self.count + 1)
+        names["_"] = names["__"] = names["___"] = ""
+        self._last = self._last_but_one = self._last_but_two = ""
+        names["In"], names["Out"] = self._inputs, self._outputs
+
+    def forget(self) -> None:
+        """As if there had been no execution."""
+        self.count = 0
+        self.clear()
+
     def begin(self, code: str) -> int:
         """Notes the text of an execution. Returns its count."""
         self.count = count = self.count + 1

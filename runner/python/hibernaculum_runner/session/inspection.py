@@ -10,8 +10,8 @@ from __future__ import annotations
 import functools
 import re
 from types import FunctionType, ModuleType
-from typing import Any, List, Optional
-from weakref import WeakKeyDictionary
+from typing import Any, Dict, List, Optional, Tuple
+from weakref import ref
 
 from .sources import Sources
 
@@ -23,16 +23,17 @@ class Inspection:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._files: WeakKeyDictionary[type, str] = WeakKeyDictionary()
+        self._files: Dict[int, Tuple[Any, str]] = {}  # by address: a metaclass may define `__hash__`
 
     def note(self, classes: List[type], filename: str) -> None:
         """These are bound to names since the execution of `filename`; it defined those that are new."""
         for kind in classes:
-            if _members_of(kind).get("__module__") == "__main__":
-                try:
-                    self._files.setdefault(kind, filename)
-                except TypeError:  # a metaclass without a usable hash
-                    pass
+            module = _members_of(kind).get("__module__")
+            if type(module) is str and module == "__main__" and id(kind) not in self._files:
+                self._files[id(kind)] = (ref(kind, functools.partial(self._forget, id(kind))), filename)
+
+    def _forget(self, address: int, _dead: Any) -> None:
+        self._files.pop(address, None)
 
     def file_of(self, kind: type) -> Optional[str]:
         """The name of the source that defines a class of `__main__`."""
@@ -42,9 +43,9 @@ class Inspection:
                 continue
             if function.__code__.co_filename in self._sources:
                 return function.__code__.co_filename
-        known = self._files.get(kind)
+        known = self._files.get(id(kind))
         if known is not None:
-            return known
+            return known[1]
         definition = re.compile(rf"\s*class\s+{re.escape(kind.__name__)}\b")
         for filename, lines in self._sources.newest_first():
             if any(map(definition.match, lines)):

@@ -20,16 +20,22 @@ def apply(limits: Dict[str, Any]) -> None:
         _set(resource.RLIMIT_DATA, memory, memory)
         room = memory + _mapped_bytes()
         _set(resource.RLIMIT_AS, room, room)
-    seconds = limits.get("cpu_seconds")
-    if seconds:
-        _set(resource.RLIMIT_CPU, seconds, seconds + 1)
-    files = limits.get("open_files")
-    if files:
-        _set(resource.RLIMIT_NOFILE, files, files)
     size = limits.get("file_bytes")
     if size is not None:
         _set(resource.RLIMIT_FSIZE, size, size)
     _set(resource.RLIMIT_CORE, 0, 0)  # a crash is told by its signal; nobody looks for a core in the workdir
+
+
+def apply_last(limits: Dict[str, Any]) -> None:
+    """What a session alone may have, and not what it is cloned from: the limit that counts from the start of a process,
+    and the one that keeps descriptors from being put where the runner's are.
+    """
+    files = limits.get("open_files")
+    if files:
+        _set(resource.RLIMIT_NOFILE, files, files)
+    seconds = limits.get("cpu_seconds")
+    if seconds:
+        _set(resource.RLIMIT_CPU, seconds, seconds + 1)
 
 
 def _set(which: int, soft: int, hard: int) -> None:

@@ -14,7 +14,7 @@ import gc
 import os
 import signal
 import sys
-from typing import Any, Dict, NoReturn
+from typing import Any, Dict, NoReturn, Optional
 
 from ..frames import REFUSED, UNKNOWN_METHOD, result
 from ..frames import error as refusal
@@ -31,28 +31,30 @@ from .imports import Amendments
 from .inspection import Inspection
 from .interrupts import Interrupts
 from .rawroad import RawRoad
+from .reply import encode_json, frame
 from .sources import Sources
 from .stdin import Asking, StandardInput
 from .streams import Streams
 from .textroad import TextRoad
 
+NAMESPACE = frozenset(f"namespace.{what}" for what in ("list", "get", "repr", "set", "delete", "clear"))
+_PID = "%pid%"  # what stands in a prepared answer to the hello until there is one
 RUNNER_DIR = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def serve(parts: Parts) -> NoReturn:
     """Makes this process the session, and serves it. Never returns."""
-    _become(parts)
-    try:
-        os.chdir(parts.workdir)  # by its path: user code may have removed it, and made it anew
-    except OSError as problem:
-        _refuse_hello(parts, f"its working directory cannot be entered: {problem.strerror}")
+    become(parts)
     session = Session(parts)
+    limits.apply(parts.limits)
+    limits.apply_last(parts.limits)
+    problem = session.prepare(parts)
     gc.freeze()  # nothing made so far is garbage: later collections need not look at it
-    session.answer_hello(parts)
-    session.loop()
+    session.begin(parts, problem)
 
 
-def _become(parts: Parts) -> None:
+def become(parts: Parts) -> None:
+    """What a process must be before it can be a session."""
     die_with_parent(parts.supervisor_pid)
     if os.getpgrp() != os.getpid():
         os.setpgid(0, 0)
@@ -61,19 +63,7 @@ def _become(parts: Parts) -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
-    os.environ["HIBERNACULUM_SESSION"] = parts.session
     randomness.reseed()
-
-
-def _refuse_hello(parts: Parts, why: str) -> NoReturn:
-    """The host learns why there is no session."""
-    connection = Connection(parts.connection)
-    how = "make it again, or open a new sandbox"
-    with connection.lock:
-        connection.send_message(
-            refusal(parts.hello_id, REFUSED, "session.start", "the session could not be started", why, how)
-        )
-    os._exit(1)
 
 
 class Session:
@@ -109,11 +99,7 @@ class Session:
             sources,
             inspection,
             forks,
-            parts.options.get("stdin") or "ask",
         )
-        argv = parts.options.get("argv")
-        if isinstance(argv, list):
-            sys.argv = [str(word) for word in argv]
 
         interrupts.install()
         handlers.install()
@@ -134,15 +120,43 @@ class Session:
             }
         ).install()
         sys.addaudithook(_flush_before_children(text))
-        limits.apply(parts.limits)
         forks.watch(
             [interrupts.detach, connection.close, raw.close, streams.detach, asking.detach], sources.__contains__
         )
 
-    def answer_hello(self, parts: Parts) -> None:
+    def prepare(self, parts: Parts) -> Optional[str]:
+        """What is of this session alone, and may be done before its process is there. Returns why it cannot be."""
+        os.environ["HIBERNACULUM_SESSION"] = parts.session
+        self._hello = encode_json(result(parts.hello_id, {**parts.hello_result, "pid": _PID}))
+        self.executor.stdin_policy = parts.options.get("stdin") or "ask"
+        argv = parts.options.get("argv")
+        sys.argv = [str(word) for word in argv] if isinstance(argv, list) else [""]
+        try:
+            os.chdir(parts.workdir)  # by its path: user code may have removed it, and made it anew
+        except OSError as problem:
+            return f"its working directory cannot be entered: {problem.strerror}"
+        return None
+
+    def begin(self, parts: Parts, problem: Optional[str]) -> NoReturn:
+        """Tells the host that the session is ready, or why there is none; then serves."""
+        if problem is not None:
+            what, how = "the session could not be started", "make it again, or open a new sandbox"
+            self._refuse(refusal(parts.hello_id, REFUSED, "session.start", what, problem, how))
+            os._exit(1)
+        self.answer_hello()
+        self.loop()
+
+    def take_over(self) -> None:
+        """In a clone: this process is the session now."""
+        self.forks.take_over()
+        self.connection.take_over()
+        self.executor.take_over()
+        randomness.reseed_numpy()  # `random` has been reseeded by a hook of its own
+
+    def answer_hello(self) -> None:
         """The host learns that the session is ready."""
         with self.connection.lock:
-            self.connection.send_message(result(parts.hello_id, dict(parts.hello_result, pid=os.getpid())))
+            self.connection.send(frame(self._hello.replace(f'"{_PID}"', str(os.getpid()))))
 
     def loop(self) -> NoReturn:
         """Serves requests until the host closes the connection."""
@@ -169,6 +183,9 @@ class Session:
     def _other(self, message: Dict[str, Any]) -> None:
         method = message.get("method")
         if method is None or "id" not in message:  # a late answer, or a notification of a later version
+            return
+        if method in NAMESPACE:
+            self.executor.serve_names(message["id"], method, message.get("params") or {})
             return
         self._refuse(
             refusal(

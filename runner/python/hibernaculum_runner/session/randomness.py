@@ -13,6 +13,11 @@ def reseed() -> None:
     random = sys.modules.get("random")
     if random is not None:
         random.seed()
+    reseed_numpy()
+
+
+def reseed_numpy() -> None:
+    """Seeds numpy's legacy generator from the kernel, where it is imported."""
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         numpy_random.seed()

@@ -11,7 +11,7 @@ from json.encoder import JSONEncoder, encode_basestring
 from typing import Any, Dict, Optional, Tuple
 
 from ..frames import Outgoing
-from .values import Value
+from .values import AS_REPR, Value
 
 NO_CHANGES = '{"added":[],"modified":[],"removed":[],"more":0}'
 _INLINE = 1 << 18  # characters: at most 1 MiB of UTF-8
@@ -29,6 +29,15 @@ def _double_escape(error: UnicodeError) -> Tuple[str, int]:
 codecs.register_error("hibernaculum.json", _double_escape)
 
 
+def readable(json: str) -> str:
+    """JSON text in which lone surrogates stand as readable text, for a reader who is strict."""
+    try:
+        json.encode()
+    except UnicodeEncodeError:
+        return json.encode("utf-8", "hibernaculum.json").decode()
+    return json
+
+
 def text_field(text: str, outgoing: Outgoing) -> str:
     """The JSON for a text field; a long text becomes a transfer."""
     if len(text) <= _INLINE:
@@ -43,6 +52,8 @@ def value_field(value: Optional[Value], outgoing: Outgoing) -> str:
     shown = text_field(value.repr, outgoing)
     if value.json is None:
         exact = "null"
+    elif value.json == AS_REPR:
+        exact = "true"
     elif value.json is value.repr and len(value.repr) <= _INLINE:
         exact = shown
     else:

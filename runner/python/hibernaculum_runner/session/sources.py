@@ -55,6 +55,12 @@ class Sources:
             self._lasting_characters -= size
             linecache.cache.pop(oldest, None)
 
+    def forget(self, filename: str) -> None:
+        """As if it had never been added."""
+        self._passing.pop(filename, None)
+        self._lasting_characters -= self._lasting.pop(filename, 0)
+        linecache.cache.pop(filename, None)
+
     def __contains__(self, filename: str) -> bool:
         return filename in self._lasting or filename in self._passing
 

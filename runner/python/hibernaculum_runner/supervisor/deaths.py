@@ -45,9 +45,11 @@ class Deaths:
             return
         if signal.SIGTERM in numbers:
             ending.end(self._supervisor)
-        self._reap()
+        self.reap()
 
-    def _reap(self) -> None:
+    def reap(self) -> None:
+        """Buries whoever has ended."""
+        nursery = self._supervisor.nursery
         while True:
             try:
                 ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
@@ -55,6 +57,13 @@ class Deaths:
                 return
             if ended is None:
                 return
+            if ended.si_pid == nursery.pid:
+                os.waitpid(ended.si_pid, os.WNOHANG)
+                nursery.ended()
+                continue
+            if ended.si_pid not in self._supervisor.by_pid and nursery.is_answering():
+                return  # it may be a session whose pid we are about to be told, whereupon we are called again
+            self._supervisor.workers.pids.discard(ended.si_pid)
             record = self._supervisor.by_pid.pop(ended.si_pid, None)
             if record is not None:
                 processes.signal_group(ended.si_pid, signal.SIGKILL)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LONGEST = 64 << 10
 _PATIENCE = 10.0  # seconds
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
-FEATURES = ["interrupt", "watch"]
+FEATURES = ["interrupt", "watch", "files"]
 _PYTHON = ".".join(map(str, sys.version_info[:3]))
 
 
@@ -150,25 +150,29 @@ class Greeting:
         elif role == "session":
             if not session:
                 raise _not_a_role("the role `session` needs a session id")
-            if session in supervisor.records and not supervisor.records[session].ending:
+            is_open = session in supervisor.records and not supervisor.records[session].ending
+            if is_open or supervisor.nursery.expects(session):
                 raise _not_a_role(f"the session {session} is open already")
             options = params.get("options")
-            wanted = opening.Wanted(session, self._fd, request, result, options if isinstance(options, dict) else {})
+            options = options if isinstance(options, dict) else {}
+            wanted = opening.Wanted(
+                session, self._fd, request, result, options, lambda error: self._refuse(request, _not_started(error))
+            )
             # what an earlier session of that name left must be gone, or its end would take the new one along
             supervisor.sweeps.when_gone(session, lambda: self._open(wanted))
+        elif role == "files":
+            self._supervisor.workers.open(self._fd, frames.result(request, result))
         else:
             raise _not_a_role(f"there is no role {role[:40]!r}")
 
     def _open(self, wanted: opening.Wanted) -> None:
         try:
-            if wanted.session in self._supervisor.records:
+            if wanted.session in self._supervisor.records or self._supervisor.nursery.expects(wanted.session):
                 raise _not_a_role(f"the session {wanted.session} is open already")
             try:
                 opening.open_session(self._supervisor, wanted)
             except OSError as error:  # no processes, descriptors or memory left
-                how = "close some sessions, or raise the sandbox's limits"
-                why = error.strerror or str(error)
-                raise _RefusedError("session.start", "the session could not be started", why, how) from None
+                raise _not_started(error) from None
         except _RefusedError as refused:
             self._refuse(wanted.request, refused)
 
@@ -191,6 +195,11 @@ class Greeting:
 
 def _is_id(session: Any) -> bool:
     return isinstance(session, str) and 0 < len(session) <= 64 and _ID_CHARACTERS.issuperset(session)
+
+
+def _not_started(error: OSError) -> _RefusedError:
+    how = "close some sessions, or raise the sandbox's limits"
+    return _RefusedError("session.start", "the session could not be started", error.strerror or str(error), how)
 
 
 def _not_a_hello(why: str) -> _RefusedError:

@@ -1,13 +1,18 @@
-"""Forks a session off the warm supervisor.
+"""A new session: its place is prepared here, its process cloned from a zygote, or forked off the warm supervisor.
 
-What the child keeps: its connection, its end of the channel, the write ends of its two pipes, and its page. All else of
-the supervisor's, the other sessions' above all, is closed and unmapped before it goes on.
+```
+hello ──> prepare: page, pipes, channel ──> the nursery has a zygote? ──yes──> cloned there ──┐
+                                                                      └─no──> forked here ──┴──> register ──> "go"
+```
+
+What a forked child keeps: its connection, its end of the channel, the write ends of its two pipes, and its page. All
+else of the supervisor's, the other sessions' above all, is closed and unmapped before it goes on.
 """
 
 import os
 import resource
 import signal
-from typing import TYPE_CHECKING, Any, Dict, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, NoReturn, Optional
 
 from .. import linux
 from ..descriptors import channel, close_quietly, keep_only, move_high
@@ -20,61 +25,120 @@ if TYPE_CHECKING:
     from .service import Supervisor
 
 
-class BecomeSession(BaseException):
-    """Unwinds the supervisor in a forked child. Not an `Exception`: no handler may catch it."""
+class Become(BaseException):
+    """Unwinds the supervisor in a forked child, which then leads that life. No `Exception`: no handler may catch it."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, life: Callable[[], NoReturn]) -> None:
         super().__init__()
-        self.parts = parts
+        self.life = life
 
 
-class Wanted(NamedTuple):
+class Wanted:
     """A session that a host asked for, and proved itself."""
 
-    session: str
-    connection: int  # fd
-    request: Any  # id of the hello
-    result: Dict[str, Any]  # what answers it, but for the session's pid
-    options: Dict[str, Any]
+    __slots__ = ("connection", "options", "refuse", "request", "result", "session")
+
+    def __init__(
+        self,
+        session: str,
+        connection: int,
+        request: Any,
+        result: Dict[str, Any],
+        options: Dict[str, Any],
+        refuse: Callable[[OSError], None],
+    ) -> None:
+        self.session = session
+        self.connection = connection  # fd
+        self.request = request  # id of the hello
+        self.result = result  # what answers it, but for the session's pid
+        self.options = options
+        self.refuse = refuse
+
+
+class Place:
+    """What is made for a session before it has a process."""
+
+    __slots__ = ("channel", "page", "readers", "theirs", "wanted")
+
+    def __init__(
+        self, wanted: Wanted, page: Page, channel: int, readers: "tuple[int, int]", theirs: "tuple[int, int, int]"
+    ) -> None:
+        self.wanted = wanted
+        self.page = page
+        self.channel = channel  # our end
+        self.readers = readers  # of its two pipes
+        self.theirs = theirs  # its own: the end of the channel, and the write ends of the pipes
+
+    def forget_theirs(self) -> None:
+        """The process has them now."""
+        for fd in self.theirs:
+            close_quietly(fd)
+
+    def give_up(self) -> None:
+        """There will be no process. The connection is left as it is."""
+        self.forget_theirs()
+        for fd in (self.channel, *self.readers):
+            close_quietly(fd)
+        self.page.close()
 
 
 def open_session(supervisor: "Supervisor", wanted: Wanted) -> None:
     """Raises OSError, with nothing left behind; the connection stays the caller's then."""
-    made = []
-    page = None
+    place = prepare(wanted)
+    if not supervisor.nursery.order(place):
+        fork_session(supervisor, place)
+
+
+def fork_session(supervisor: "Supervisor", place: Place) -> None:
+    """A session straight from the supervisor. Raises OSError, with nothing left behind."""
     try:
-        page = Page(wanted.session)
-        ends = [_pipe(made), _pipe(made)]
-        ours, theirs = channel()
-        made += [ours, theirs]
-        os.set_blocking(wanted.connection, True)  # a flag of both processes: from now on only the session reads it
         pid = os.fork()
     except OSError:
-        for fd in made:
-            close_quietly(fd)
-        if page is not None:
-            page.close()
+        place.give_up()
         raise
-    (stdout_reader, stdout), (stderr_reader, stderr) = ends
     if pid == 0:
         try:
-            parts = _become(supervisor, wanted, page, (wanted.connection, theirs, stdout, stderr))
+            parts = _become(supervisor, place)
         except BaseException:
             os._exit(1)  # anything but a second supervisor
-        raise BecomeSession(parts)
-    for fd in (theirs, stdout, stderr):
-        close_quietly(fd)
-    pipes = [Pipe(1, stdout_reader), Pipe(2, stderr_reader)]
-    record = Record(wanted.session, wanted.connection, ours, pipes, page)
+        raise Become(lambda: _live(parts))
+    register(supervisor, place, pid)
+
+
+def register(supervisor: "Supervisor", place: Place, pid: int) -> None:
+    """The session has a process: from now on it is watched, and may go on."""
+    place.forget_theirs()
+    wanted = place.wanted
+    pipes = [Pipe(1, place.readers[0]), Pipe(2, place.readers[1])]
+    record = Record(wanted.session, wanted.connection, place.channel, pipes, place.page)
     record.pid = pid
     _join_own_group(pid)
     supervisor.records[wanted.session] = supervisor.by_pid[pid] = record
     for pipe in pipes:
         os.set_blocking(pipe.fd, False)
         supervisor.raw.watch(record, pipe)
-    supervisor.loop.add(ours, READ, lambda _events: supervisor.raw.on_channel(record))
+    supervisor.loop.add(place.channel, READ, lambda _events: supervisor.raw.on_channel(record))
     # nobody reads the connection while code runs: it is for us to notice that the host let go of it
     supervisor.loop.add(wanted.connection, HANG_UP, lambda _events: supervisor.deaths.host_left(record))
+
+
+def prepare(wanted: Wanted) -> Place:
+    """What the session will need. Raises OSError, with nothing left behind."""
+    made: list[int] = []
+    page = None
+    try:
+        page = Page(wanted.session)
+        (stdout_reader, stdout), (stderr_reader, stderr) = _pipe(made), _pipe(made)
+        ours, theirs = channel()
+        made += [ours, theirs]
+        os.set_blocking(wanted.connection, True)  # a flag of both processes: from now on only the session reads it
+    except OSError:
+        for fd in made:
+            close_quietly(fd)
+        if page is not None:
+            page.close()
+        raise
+    return Place(wanted, page, ours, (stdout_reader, stderr_reader), (theirs, stdout, stderr))
 
 
 def _pipe(made: "list[int]") -> "tuple[int, int]":
@@ -93,7 +157,18 @@ def _join_own_group(pid: int) -> None:
         pass
 
 
-def _become(supervisor: "Supervisor", wanted: Wanted, page: Page, keep: "tuple[int, int, int, int]") -> Parts:
+def _become(supervisor: "Supervisor", place: Place) -> Parts:
+    page, wanted = place.page, place.wanted
+    forget_supervisor(supervisor, (wanted.connection, *place.theirs), page)
+    boot = supervisor.boot
+    return Parts(
+        session=wanted.session, connection=wanted.connection, channel=place.theirs[0], stdout=place.theirs[1],
+        stderr=place.theirs[2], page=page, supervisor_pid=supervisor.pid, hello_id=wanted.request,
+        hello_result=wanted.result, options=wanted.options, limits=boot["limits"], workdir=boot["workdir"],
+    )  # fmt: skip
+
+
+def forget_supervisor(supervisor: "Supervisor", keep: Iterable[int], page: Optional[Page] = None) -> None:
     """In the child: nothing here may run a handler of the supervisor's, or let one of its objects be finalised."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -104,8 +179,9 @@ def _become(supervisor: "Supervisor", wanted: Wanted, page: Page, keep: "tuple[i
     global _inherited
     _inherited = supervisor
     supervisor.loop.close()
-    for record in supervisor.records.values():
-        record.page.close()
+    for holder in (*supervisor.records.values(), *supervisor.nursery.places()):
+        if holder.page is not page:
+            holder.page.close()
     keep_only(keep)
     supervisor.secret[:] = bytes(len(supervisor.secret))
     try:
@@ -113,12 +189,12 @@ def _become(supervisor: "Supervisor", wanted: Wanted, page: Page, keep: "tuple[i
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     except (OSError, ValueError):
         pass
-    boot = supervisor.boot
-    return Parts(
-        session=wanted.session, connection=keep[0], channel=keep[1], stdout=keep[2], stderr=keep[3], page=page,
-        supervisor_pid=supervisor.pid, hello_id=wanted.request, hello_result=wanted.result, options=wanted.options,
-        limits=boot["limits"], workdir=boot["workdir"],
-    )  # fmt: skip
+
+
+def _live(parts: Parts) -> NoReturn:
+    from ..session import process
+
+    process.serve(parts)
 
 
 _inherited: Any = None  # keeps the supervisor's objects from being finalised in a session

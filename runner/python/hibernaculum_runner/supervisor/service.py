@@ -6,21 +6,22 @@ import resource
 import signal
 import socket
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, NoReturn, Optional
 
 from .. import linux
 from ..descriptors import move_high
-from ..parts import Parts
 from . import ending
 from .control import Control
 from .deaths import Deaths
 from .listener import Listener
 from .loop import Loop, Timer
-from .opening import BecomeSession
+from .nursery import Nursery
+from .opening import Become
 from .raw import RawRoad
 from .record import Record
 from .sweep import Sweeps
 from .text import TextRoad
+from .workers import Workers
 
 
 class Supervisor:
@@ -44,6 +45,8 @@ class Supervisor:
         self.text = TextRoad(self)
         self.sweeps = Sweeps(self)
         self.deaths = Deaths(self)
+        self.nursery = Nursery(self)
+        self.workers = Workers(self)
         self.listener: Optional[Listener] = None
 
     def listen(self, path: str) -> None:
@@ -66,8 +69,8 @@ class Supervisor:
             raise
         self.listener = Listener(self, move_high(sock.detach()))
 
-    def serve(self) -> Parts:
-        """Serves until the end, which ends the process. Comes back only in a forked child: with what it is to be."""
+    def serve(self) -> Callable[[], NoReturn]:
+        """Serves until the end, which ends the process. Comes back in a forked child only: with the life it leads."""
         self.deaths.listen()
         # what is here now is shared with every session: the collector's marks would copy it page by page
         if self.boot["preload"]:
@@ -76,8 +79,8 @@ class Supervisor:
         gc.enable()  # stage 0 disabled it
         try:
             self.loop.run()
-        except BecomeSession as become:
-            return become.parts
+        except Become as become:
+            return become.life
         except BaseException as error:  # MemoryError within the loop itself, say: rather an end than half a service
             _say_on_stderr(error)
         return ending.end(self)

@@ -83,8 +83,10 @@ class Sweeps:
         todo: List[int] = [record.pid] if self._is_alive(record) else []
         looked = 0
         for pid in processes.children(self._supervisor.pid):
-            if pid in self._supervisor.by_pid:
-                continue  # a session
+            if pid in self._supervisor.by_pid or pid in self._supervisor.workers.pids:
+                continue
+            if pid == self._supervisor.nursery.pid:
+                continue
             looked += 1
             if looked % _SLICE == 0:
                 yield None

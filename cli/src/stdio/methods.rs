@@ -1,0 +1,190 @@
+//! The methods: sandboxes, sessions and executions. Names and files have modules of their own.
+
+use hibernaculum::{
+    Collector, Event, EventKind, ExecutionId, ExecutionRequest, InputReply, InputToken, Registry, SandboxId,
+    SandboxSpec, SessionId, SessionSpec,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+
+use super::message::{Refusal, notice};
+use super::parameters;
+use super::server::{Answer, Server};
+
+/// Params, as the type that a method wants.
+pub(super) fn read<T: DeserializeOwned>(method: &str, params: Value) -> Result<T, Refusal> {
+    serde_json::from_value(params).map_err(|error| Refusal::params(method, &error))
+}
+
+/// A result. Whatever is told here has a JSON form.
+#[expect(clippy::unnecessary_wraps, reason = "it is how a method ends")]
+pub(super) fn told(result: &impl Serialize) -> Answer {
+    Ok(to_raw_value(result).unwrap_or_else(|_| RawValue::NULL.to_owned()))
+}
+
+pub(super) fn done() -> Answer {
+    told(&json!({}))
+}
+
+#[derive(Deserialize)]
+struct Create {
+    backend: Option<String>,
+    python: Option<String>,
+    #[serde(flatten)]
+    spec: SandboxSpec,
+}
+
+#[derive(Deserialize)]
+pub(super) struct OfSandbox {
+    pub(super) sandbox: SandboxId,
+}
+
+#[derive(Deserialize)]
+struct Open {
+    sandbox: SandboxId,
+    #[serde(flatten)]
+    spec: SessionSpec,
+}
+
+#[derive(Deserialize)]
+pub(super) struct OfSession {
+    pub(super) session: SessionId,
+}
+
+#[derive(Deserialize)]
+struct Execute {
+    session: SessionId,
+    #[serde(default = "yes")]
+    events: bool,
+    #[serde(flatten)]
+    request: ExecutionRequest,
+}
+
+#[derive(Deserialize)]
+struct Interrupt {
+    session: SessionId,
+    execution: ExecutionId,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    session: SessionId,
+    token: InputToken,
+    #[serde(flatten)]
+    reply: InputReply,
+}
+
+/// An event, and where it happened.
+#[derive(Serialize)]
+struct Happened<'a> {
+    session: SessionId,
+    #[serde(flatten)]
+    event: &'a Event,
+}
+
+fn hello() -> Answer {
+    let backends: Vec<_> = Registry::builtin().names().map(str::to_owned).collect();
+    told(&json!({ "name": "hib", "version": env!("CARGO_PKG_VERSION"), "backends": backends }))
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Server {
+    /// Serves a call.
+    pub(super) async fn call(&self, method: &str, params: Value) -> Answer {
+        parameters::check(method, &params)?;
+        match method {
+            "hello" => hello(),
+            "sandbox.create" => self.create(read(method, params)?).await,
+            "sandbox.list" => self.list().await,
+            "sandbox.get" => {
+                let OfSandbox { sandbox } = read(method, params)?;
+                told(&self.of_sandbox(sandbox)?.get(&sandbox).await?)
+            }
+            "sandbox.close" => {
+                let OfSandbox { sandbox } = read(method, params)?;
+                self.of_sandbox(sandbox)?.destroy(&sandbox).await?;
+                done()
+            }
+            "session.open" => self.open(read(method, params)?).await,
+            "session.list" => {
+                let OfSandbox { sandbox } = read(method, params)?;
+                told(&self.of_sandbox(sandbox)?.sessions(&sandbox).await?)
+            }
+            "session.get" => {
+                let OfSession { session } = read(method, params)?;
+                told(&self.of_session(session)?.session(&session).await?)
+            }
+            "session.close" => {
+                let OfSession { session } = read(method, params)?;
+                self.of_session(session)?.close_session(&session).await?;
+                done()
+            }
+            "execute" => self.execute(read(method, params)?).await,
+            "interrupt" => {
+                let Interrupt { session, execution } = read(method, params)?;
+                let was_open = self.of_session(session)?.interrupt(&session, &execution).await?;
+                told(&json!({ "interrupted": was_open }))
+            }
+            "answer" => {
+                let Said { session, token, reply } = read(method, params)?;
+                self.of_session(session)?.answer(&session, &token, reply).await?;
+                done()
+            }
+            _ if method.starts_with("namespace.") => self.names(method, params).await,
+            _ if method.starts_with("files.") => self.files(method, params).await,
+            _ => Err(Refusal::method(method)),
+        }
+    }
+
+    async fn create(&self, create: Create) -> Answer {
+        let backend = self.backend(create.backend, create.python).await?;
+        let info = backend.create(create.spec).await?;
+        self.enter_sandbox(info.id, &backend);
+        told(&info)
+    }
+
+    async fn list(&self) -> Answer {
+        let mut infos = Vec::new();
+        for (id, backend) in self.sandboxes() {
+            // One that was closed meanwhile is not there to be listed.
+            infos.extend(backend.get(&id).await.ok());
+        }
+        infos.sort_by_key(|info| info.id);
+        told(&infos)
+    }
+
+    async fn open(&self, open: Open) -> Answer {
+        let backend = self.of_sandbox(open.sandbox)?;
+        let info = backend.open_session(&open.sandbox, open.spec).await?;
+        self.enter_session(info.id, &backend);
+        told(&info)
+    }
+
+    /// Runs code; the answer is everything that came of it, or, where events are sent as they come, how it ended.
+    async fn execute(&self, execute: Execute) -> Answer {
+        let Execute { session, events, request } = execute;
+        let backend = self.of_session(session)?;
+        let limits = request.output;
+        let mut execution = backend.execute(&session, request).await?;
+        let id = execution.id();
+        if !events {
+            return told(&execution.result().await?);
+        }
+        let mut collector = Collector::new(id, limits);
+        while let Some(event) = execution.next().await {
+            if matches!(event.kind, EventKind::Failed { .. }) {
+                break;
+            }
+            self.writer.send(&notice("event", Happened { session, event: &event })).await;
+            if let Some(outcome) = collector.push(event) {
+                return told(&json!({ "execution": id, "outcome": outcome }));
+            }
+        }
+        Err(execution.error().into())
+    }
+}

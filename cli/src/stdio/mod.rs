@@ -1,0 +1,106 @@
+//! `hib stdio`: sessions for programs of any language, through a subprocess.
+//!
+//! ```text
+//!  stdin ─ lines ─▶ message: a request ─▶ a task for each: methods ─▶ the backends
+//!  stdout ◀ lines ─ answers, events ◀──────┘
+//! ```
+//!
+//! JSON-RPC 2.0, one message a line; `docs/stdio.md` is the specification. Every request is served by a task of its own, so that an interrupt
+//! gets through while code runs. Whoever does not read stdout holds the writers up, and with them the code; stdin is read all the same, until too
+//! much is under way.
+
+mod files;
+mod lines;
+mod message;
+mod methods;
+mod names;
+mod parameters;
+mod server;
+
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::task::JoinSet;
+
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::place::BackendArgs;
+use crate::terminal::{Signals, Wish};
+
+use lines::{Input, Line, Writer};
+use server::Server;
+
+/// Serve sessions to a program: JSON-RPC 2.0 on stdin and stdout, one message a line
+///
+/// The end of stdin closes everything. Logs and diagnostics go to stderr. See docs/stdio.md for the methods.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+    echo '{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"sandbox.create\"}' | hib stdio")]
+pub(crate) struct StdioArgs {
+    #[command(flatten)]
+    backend: BackendArgs,
+}
+
+/// Requests that are served at once; more are refused.
+const AT_ONCE: usize = 1000;
+/// Bytes of such requests, together.
+const BYTES_AT_ONCE: usize = 256 << 20;
+
+/// The whole of `hib stdio`.
+pub(crate) fn stdio(args: &StdioArgs) -> Result<Exit, Failure> {
+    // One thread: a request and its answer never wait for another one to wake up.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| not_started(&error))?;
+    let exit = runtime.block_on(serve(args));
+    // A thread may be waiting in a read of a terminal: it is not waited for.
+    runtime.shutdown_background();
+    exit
+}
+
+fn not_started(error: &std::io::Error) -> Failure {
+    let how = "close other programs, or raise the limits of this one";
+    Failure::new(Exit::NO_SESSION, "stdio.start", "`hib stdio` cannot start", error.to_string(), how)
+}
+
+async fn serve(args: &StdioArgs) -> Result<Exit, Failure> {
+    let writer = Writer::stdout();
+    let server = Arc::new(Server::new(args.backend.clone(), Arc::clone(&writer)));
+    let mut input = Input::stdin();
+    let mut signals = Signals::new().map_err(|error| not_started(&error))?;
+    let mut tasks = JoinSet::new();
+    let mut bytes = 0;
+    let exit = loop {
+        tokio::select! {
+            line = input.next() => match line {
+                Line::Text(text) if tasks.len() >= AT_ONCE || bytes + text.len() > BYTES_AT_ONCE => {
+                    if let Some(answer) = message::busy(&text, AT_ONCE) {
+                        writer.send(&answer).await;
+                    }
+                }
+                Line::Text(text) => {
+                    let server = Arc::clone(&server);
+                    bytes += text.len();
+                    tasks.spawn(async move {
+                        server.serve(&text).await;
+                        text.len()
+                    });
+                }
+                Line::TooLong => writer.send(&message::too_long(lines::LONGEST)).await,
+                Line::End => break Exit::OK,
+            },
+            Some(done) = tasks.join_next() => bytes = bytes.saturating_sub(done.unwrap_or_default()),
+            () = writer.closed() => break Exit::OK,
+            wish = signals.next() => break match wish {
+                Wish::Interrupt => Exit::INTERRUPTED,
+                Wish::End(exit) => exit,
+            },
+        }
+    };
+    server.close().await;
+    // What ran has been ended with its sandbox: its answers go out, if anybody reads them.
+    let draining = async { while tasks.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(5), draining).await;
+    Ok(exit)
+}

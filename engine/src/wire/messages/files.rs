@@ -1,0 +1,115 @@
+//! What is asked on a connection for files, and answered.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Call, Done, Notice};
+
+/// A file, as it travels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Its path, relative to the working directory; in a list, its name in that directory.
+    pub path: String,
+    /// `file`, `directory`, `symlink` or `other`.
+    pub kind: String,
+    /// Its size, in bytes.
+    #[serde(default)]
+    pub size: u64,
+    /// When its content last changed, in milliseconds since the epoch.
+    #[serde(default)]
+    pub modified_ms: i64,
+    /// Its permission bits.
+    #[serde(default)]
+    pub mode: u32,
+}
+
+/// The last entries of a directory; those before them came as [`FilesEntries`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileList {
+    /// They, sorted by name.
+    pub files: Vec<File>,
+}
+
+macro_rules! calls_with_a_path {
+    ($($(#[$meta:meta])* $name:ident $method:literal -> $answer:ty,)*) => {
+        $(
+            $(#[$meta])*
+            #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+            pub struct $name {
+                /// The path, relative to the working directory.
+                pub path: String,
+            }
+
+            impl Call for $name {
+                const METHOD: &'static str = $method;
+                type Answer = $answer;
+            }
+        )*
+    };
+}
+
+calls_with_a_path! {
+    /// Tell about a file.
+    FilesStat "files.stat" -> File,
+    /// List a directory.
+    FilesList "files.list" -> FileList,
+    /// Make a directory, and those above it.
+    FilesMkdir "files.mkdir" -> Done,
+    /// Remove a file, or a directory with everything in it.
+    FilesRemove "files.remove" -> Done,
+    /// Send a file: its bytes follow the answer as chunks with the request's id, then [`FilesEnd`].
+    FilesDownload "files.download" -> File,
+    /// Write a file: its bytes follow the request as chunks with its id, then [`FilesEnd`]; the answer comes when all is there.
+    FilesUpload "files.upload" -> File,
+}
+
+/// Rename a file or directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilesRename {
+    /// What it is called.
+    pub path: String,
+    /// What it shall be called.
+    pub to: String,
+}
+
+impl Call for FilesRename {
+    const METHOD: &'static str = "files.rename";
+    type Answer = Done;
+}
+
+/// Entries of a directory, ahead of those in the answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilesEntries {
+    /// They, sorted by name.
+    pub files: Vec<File>,
+}
+
+impl Notice for FilesEntries {
+    const METHOD: &'static str = "files.entries";
+}
+
+/// What was asked is still being done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilesBusy {
+    /// How many files have been dealt with.
+    pub done: u64,
+}
+
+impl Notice for FilesBusy {
+    const METHOD: &'static str = "files.busy";
+}
+
+/// All bytes of a transfer have been sent, or as many as could be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilesEnd {
+    /// Which.
+    pub transfer: u64,
+    /// How many they were.
+    pub bytes: u64,
+    /// What kept the rest from being read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+impl Notice for FilesEnd {
+    const METHOD: &'static str = "files.end";
+}

@@ -1,0 +1,209 @@
+"""The supervisor's side of the zygote: a process that is a session already, but for whom it serves.
+
+A session that the supervisor forks sets itself up, which touches hundreds of pages: each is copied, for the session and
+for the supervisor, which is as much time and memory as all the rest. A zygote has done all of that once, and sessions
+are cloned from it (`session/zygote.py`).
+
+```
+none ──the second session──> starting ──"ready"──> serving ──its end──> none; never again if it was never ready
+                             (sessions are forked meanwhile)
+```
+
+HIBERNACULUM_ZYGOTE in the sandbox's environment changes that: `never`, or `first`, where even the first session waits
+for a zygote.
+
+An order is one message with the new session's descriptors; the answer is the pid, or an error number. The session waits
+on its channel for "go", so that it says nothing before it is known here. Where a zygote cannot be had, where it is
+gone, or silent for too long, the supervisor forks the session itself.
+"""
+
+import array
+import json
+import os
+import signal
+import socket
+from collections import deque
+from typing import TYPE_CHECKING, Deque, List, NoReturn, Optional
+
+from .. import processes
+from ..descriptors import channel, close_quietly, receive_with_pid
+from . import opening
+from .loop import READ, Timer
+
+if TYPE_CHECKING:
+    from .service import Supervisor
+
+GO = b"g"
+READY = b"ready"
+_LONGEST = 64 << 10  # of an order
+_START = 20.0  # seconds until it must be ready
+_PATIENCE = 2.0  # seconds for an answer
+_PAUSE = 0.02  # seconds: whoever opens a second session is served first
+
+
+class Nursery:
+    """At most one zygote."""
+
+    def __init__(self, supervisor: "Supervisor") -> None:
+        self._supervisor = supervisor
+        self.pid = 0
+        self._channel = -1
+        self._is_ready = False
+        self._has_been_ready = False
+        self._is_given_up = False
+        self._asked = 0
+        self._mode = os.environ.get("HIBERNACULUM_ZYGOTE", "second")
+        self._waiting: List[opening.Place] = []  # for the zygote to be ready
+        self._orders: Deque[opening.Place] = deque()
+        self._timer: Optional[Timer] = None
+
+    def order(self, place: "opening.Place") -> bool:
+        """Has a session cloned, if that can be; it is registered when the zygote has answered."""
+        self._asked += 1
+        if self._is_ready:
+            return self._ask(place)
+        if self._mode == "first" and not self._is_given_up:
+            self._waiting.append(place)
+            if len(self._waiting) == 1:
+                self._supervisor.loop.after(0, self._start)
+            return True
+        if self._mode == "second" and self._asked == 2:
+            self._supervisor.loop.after(_PAUSE, self._start)
+        return False
+
+    def _ask(self, place: "opening.Place") -> bool:
+        wanted = place.wanted
+        message = json.dumps([wanted.session, wanted.request, wanted.result, wanted.options]).encode()
+        fds = array.array("i", (wanted.connection, *place.theirs, place.page.descriptor))
+        if len(message) > _LONGEST or not self._send(message, fds):
+            return False
+        self._orders.append(place)
+        if self._timer is None:
+            self._timer = self._supervisor.loop.after(_PATIENCE, self._kill)
+        return True
+
+    def expects(self, session: str) -> bool:
+        """Whether a session of that name is about to be."""
+        return any(place.wanted.session == session for place in self.places())
+
+    def places(self) -> "List[opening.Place]":
+        """Those of sessions that are about to be."""
+        return [*self._orders, *self._waiting]
+
+    def is_answering(self) -> bool:
+        """Whether a process that nobody knows may be one that was ordered."""
+        return bool(self._orders)
+
+    def _send(self, message: bytes, fds: "array.array[int]") -> bool:
+        zygote = socket.socket(fileno=self._channel)
+        try:
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)]
+            return zygote.sendmsg([message], rights, socket.MSG_DONTWAIT) == len(message)
+        except OSError:  # full, or gone: its end will be told
+            return False
+        finally:
+            zygote.detach()
+
+    def _start(self) -> None:
+        if self.pid or self._is_given_up:
+            return
+        ours = theirs = -1
+        try:
+            ours, theirs = channel()
+            pid = os.fork()
+        except OSError:
+            close_quietly(ours)
+            close_quietly(theirs)
+            self._is_given_up = True
+            self._fork_waiting()
+            return
+        if pid == 0:
+            try:
+                opening.forget_supervisor(self._supervisor, (theirs,))
+            except BaseException:
+                os._exit(1)
+            boot, parent = self._supervisor.boot, self._supervisor.pid
+            raise opening.Become(lambda: _live(theirs, parent, boot["workdir"], boot["limits"]))
+        close_quietly(theirs)
+        self.pid, self._channel = pid, ours
+        self._supervisor.loop.add(ours, READ, self._on_answer)
+        self._timer = self._supervisor.loop.after(_START, self._kill)
+
+    def _on_answer(self, _events: int) -> None:
+        try:
+            data, sender = receive_with_pid(self._channel)
+        except BlockingIOError:
+            return
+        except OSError:
+            data, sender = b"", 0
+        if sender != self.pid:
+            if not sender:  # its end of the channel is closed: it is gone, or as good as that
+                self._supervisor.loop.remove(self._channel)
+                self._kill()
+            return
+        if data == READY:
+            self._is_ready = self._has_been_ready = True
+            waiting, self._waiting = self._waiting, []
+            for place in waiting:
+                if not self._ask(place):
+                    self._fork(place)
+        elif self._orders:
+            self._take(int(data), self._orders.popleft())
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = self._supervisor.loop.after(_PATIENCE, self._kill) if self._orders else None
+
+    def _take(self, answer: int, place: "opening.Place") -> None:
+        if answer <= 0:  # no processes or memory left, say: here it may be otherwise
+            self._fork(place)
+            return
+        opening.register(self._supervisor, place, answer)
+        try:
+            os.write(place.channel, GO)
+        except OSError:
+            pass  # it is dead already, and will be told
+        self._supervisor.deaths.reap()
+
+    def _fork(self, place: "opening.Place") -> None:
+        try:
+            opening.fork_session(self._supervisor, place)
+        except OSError as error:
+            place.wanted.refuse(error)
+
+    def _kill(self) -> None:
+        """Its end is told like any other."""
+        self._is_ready = False
+        if self.pid:
+            processes.send_signal(self.pid, signal.SIGKILL)
+
+    def ended(self) -> None:
+        """The zygote is dead. What was ordered is forked here, at a new place: at the old one there may be a clone, of
+        which we were not told. It finds its channel closed instead of "go", and ends.
+        """
+        self._is_given_up = not self._has_been_ready
+        self._supervisor.loop.remove(self._channel)
+        close_quietly(self._channel)
+        self.pid, self._channel, self._asked = 0, -1, 0
+        self._is_ready = self._has_been_ready = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        orders, self._orders = list(self._orders), deque()
+        for place in orders:
+            place.give_up()
+            try:
+                self._fork(opening.prepare(place.wanted))
+            except OSError as error:
+                place.wanted.refuse(error)
+        self._fork_waiting()
+
+    def _fork_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for place in waiting:
+            self._fork(place)
+
+
+def _live(orders: int, supervisor_pid: int, workdir: str, limits: "dict[str, object]") -> NoReturn:
+    from ..session import zygote
+
+    zygote.serve(orders, supervisor_pid, workdir, limits)
