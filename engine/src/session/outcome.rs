@@ -88,16 +88,15 @@ pub(super) fn cause(cause: Cause) -> CrashCause {
 
 fn value(value: messages::Value) -> Result<Value, WireError> {
     let repr = value.repr.into_string()?;
+    // A form that serde cannot read (a number beyond its range, say) is none: the `repr` still tells.
     let json = match value.json {
-        Some(Json::Text(text)) => Some(text.into_string()?),
-        Some(Json::Repr(true)) => {
-            let inner = repr.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\''));
-            inner.map(|inner| format!("\"{inner}\""))
-        }
+        Some(Json::Text(text)) => serde_json::from_str(&text.into_string()?).ok(),
+        Some(Json::Repr(true)) => match repr.strip_prefix('\'').and_then(|rest| rest.strip_suffix('\'')) {
+            Some(inner) => serde_json::from_str(&format!("\"{inner}\"")).ok(),
+            None => serde_json::from_str(&repr).ok(),
+        },
         Some(Json::Repr(false)) | None => None,
     };
-    // A form that serde cannot read (a number beyond its range, say) is none: the `repr` still tells.
-    let json = json.and_then(|text| serde_json::from_str(&text).ok());
     Ok(Value { repr, json, type_name: value.type_name, cut: value.cut })
 }
 

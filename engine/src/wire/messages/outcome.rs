@@ -1,5 +1,9 @@
 //! What an execution comes to: the answer to `execute`.
 
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
 use super::Status;
@@ -8,7 +12,18 @@ use crate::wire::text::{CarriesText, Text, VisitText};
 
 /// The answer to [`Execute`](super::Execute).
 ///
-/// It is to be released when control has delivered `raw` and the session has delivered `text_pos`.
+/// It is to be released when control has delivered `raw` and the session has delivered `text_pos`. A member that would say
+/// nothing (no value, no error, no change, no warning) is left out: most answers are short, and shorter for that.
+///
+/// ```
+/// use hibernaculum_engine::wire::messages::Executed;
+///
+/// let answer = r#"{"execution":1,"status":"completed","count":1,"value":{"repr":"2","json":true,"type":"int"},"timings":{"compile_us":9,
+///     "run_us":1,"capture_us":4},"cpu_us":14,"memory_bytes":9000000,"memory_delta":0,"raw":[0,0],"text_pos":0,"at":1795453566808}"#;
+/// let executed: Executed = serde_json::from_str(answer)?;
+/// assert!(executed.error.is_none() && executed.changes.is_empty() && executed.warnings.is_empty());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Executed {
     /// The execution's number.
@@ -19,16 +34,16 @@ pub struct Executed {
     #[serde(default)]
     pub count: u64,
     /// The value of a trailing expression, unless there is none or it is `None`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
     /// The exception that ended it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<PythonError>,
     /// What it did to the user's names.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Changes::is_empty")]
     pub changes: Changes,
     /// What the caller should know, in sentences.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// Where the time went.
     #[serde(default)]
@@ -72,24 +87,57 @@ pub struct Value {
     /// Its `repr`, cut at `value_bytes`.
     pub repr: Text,
     /// Its JSON; `None` where JSON cannot say it exactly.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json: Option<Json>,
     /// The name of its type.
     #[serde(rename = "type")]
     pub type_name: String,
     /// How many bytes of the `repr` were cut.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub cut: u64,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// The JSON of a value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Json {
-    /// `true`: it is the `repr` with double quotes in place of its own, and not sent again. `false`: there is none.
+    /// `true`: it is the `repr`, in which double quotes take the place of single ones around it. `false`: there is none.
     Repr(bool),
     /// As text.
     Text(Text),
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct JsonVisitor;
+
+        impl<'de> Visitor<'de> for JsonVisitor {
+            type Value = Json;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON: true, a string, or the transfer that carried it")
+            }
+
+            fn visit_bool<E: Error>(self, is_repr: bool) -> Result<Json, E> {
+                Ok(Json::Repr(is_repr))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Json, E> {
+                Ok(Json::Text(text.into()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Json, A::Error> {
+                Text::deserialize(MapAccessDeserializer::new(map)).map(Json::Text)
+            }
+        }
+
+        deserializer.deserialize_any(JsonVisitor)
+    }
 }
 
 /// An exception.
@@ -143,6 +191,13 @@ pub struct Changes {
     pub removed: Vec<String>,
     /// How many more there are than are listed.
     pub more: u64,
+}
+
+impl Changes {
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.more == 0 && self.added.is_empty() && self.modified.is_empty() && self.removed.is_empty()
+    }
 }
 
 /// A name, and what it is bound to.

@@ -31,7 +31,7 @@ from .inspection import Inspection
 from .interrupts import Interrupts
 from .memory import Memory
 from .rawroad import RawRoad
-from .reply import NO_CHANGES, encode_json, error_field, frame, value_field
+from .reply import encode_json, error_field, frame, value_field
 from .sources import Sources
 from .stdin import StandardInput
 from .streams import Streams
@@ -146,13 +146,13 @@ class Executor:
         ended = perf_counter_ns()
         if os.getpid() != self._owner:
             self._forks.leave(error)
-        status, problem_told = "completed", "null"
+        status, problem_told = "completed", ""
         if error is not None:
             status, problem_told = self._told(error)
             error = None
         self.changes.since()  # what the host did is nothing that the next execution did
         times = (started, started, ended, self._cpu)
-        self._finish(request, number, self.history.count, status, captured, problem_told, NO_CHANGES, warnings, times)
+        self._finish(request, number, self.history.count, status, captured, problem_told, "", warnings, times)
 
     def _refuse(self, request: Any, method: str, problem: Exception) -> None:
         with self._connection.lock:
@@ -176,7 +176,7 @@ class Executor:
             self._text.begin(number)
             self._slots[EXECUTION] = number
         self._interrupts.begin()
-        if self._raw.is_closed():
+        if self._raw.is_closed:
             warnings += self._raw.restore()
         if not streams.are_ours():
             warnings += streams.restore()
@@ -228,7 +228,7 @@ class Executor:
         if os.getpid() != self._owner:
             self._forks.leave(error)
         status = "completed"
-        problem_told = "null"
+        problem_told = ""
         if error is None:
             if keeps and captured is not None:
                 self.history.value(value)
@@ -237,10 +237,9 @@ class Executor:
             error = None  # with its traceback it holds every frame, this one included
         value = None
         difference = self.changes.since()
-        if difference is None:
-            changes = NO_CHANGES
-        else:
-            changes = difference.json()
+        changes = ""
+        if difference is not None:
+            changes = f',"changes":{difference.json()}'
             self._inspection.note(difference.classes(), filename)
         self._finish(
             request,
@@ -312,14 +311,14 @@ class Executor:
             raw.settle()
             last_text, length, position = text.end()
             stdout, stderr = raw.counts()
-            told = encode_json(warnings) if warnings else "[]"
-            shown = value_field(value, connection.outgoing)
+            told = f',"warnings":{encode_json(warnings)}' if warnings else ""
+            shown = value_field(value, connection.outgoing) if value is not None else ""
             self._cpu = process_time_ns()
             cpu = (self._cpu - cpu) // 1000
             captured_at = perf_counter_ns()
             reply = frame(
-                f'{{"jsonrpc":"2.0","id":{_id(request)},"result":{{"execution":{number},"status":"{status}","count":{count},'
-                f'"value":{shown},"error":{error},"changes":{changes},"warnings":{told},'
+                f'{{"jsonrpc":"2.0","id":{_id(request)},"result":{{"execution":{number},"status":"{status}","count":{count}'
+                f'{shown}{error}{changes}{told},'
                 f'"timings":{{"compile_us":{(compiled_at - started) // 1000},"run_us":{(ran_at - compiled_at) // 1000},'
                 f'"capture_us":{(captured_at - ran_at) // 1000}}},"cpu_us":{cpu},"memory_bytes":{memory},'
                 f'"memory_delta":{memory_delta},"raw":[{stdout},{stderr}],"text_pos":{position},'

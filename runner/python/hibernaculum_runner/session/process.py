@@ -75,7 +75,7 @@ class Session:
         self.interrupts = interrupts = Interrupts(page)
         self.connection = connection = Connection(parts.connection)
         self.handlers = handlers = Handlers(interrupts, page)
-        raw = RawRoad(page, parts.channel, parts.stdout, parts.stderr)
+        self.raw = raw = RawRoad(page, parts.channel, parts.stdout, parts.stderr)
         text = TextRoad(page, connection, raw, interrupts)
         page.close_descriptor()
         streams = Streams(text)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import codecs
 from json.encoder import JSONEncoder, encode_basestring
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Tuple
 
 from ..frames import Outgoing
 from .values import AS_REPR, Value
 
-NO_CHANGES = '{"added":[],"modified":[],"removed":[],"more":0}'
 _INLINE = 1 << 18  # characters: at most 1 MiB of UTF-8
 
 encode_json = JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
@@ -46,27 +45,25 @@ def text_field(text: str, outgoing: Outgoing) -> str:
     return encode_basestring(field) if isinstance(field, str) else encode_json(field)
 
 
-def value_field(value: Optional[Value], outgoing: Outgoing) -> str:
-    if value is None:
-        return "null"
-    shown = text_field(value.repr, outgoing)
-    if value.json is None:
-        exact = "null"
-    elif value.json == AS_REPR:
-        exact = "true"
-    elif value.json is value.repr and len(value.repr) <= _INLINE:
-        exact = shown
+def value_field(value: Value, outgoing: Outgoing) -> str:
+    """The member for a value, with the comma before it."""
+    text, exact, kind, cut = value
+    shown = text_field(text, outgoing)
+    if exact is None:
+        json = ""
+    elif exact is text or exact == AS_REPR:
+        json = ',"json":true'
     else:
-        exact = text_field(value.json, outgoing)
-    return f'{{"repr":{shown},"json":{exact},"type":{encode_basestring(value.type)},"cut":{value.cut}}}'
+        json = f',"json":{text_field(exact, outgoing)}'
+    left_out = f',"cut":{cut}' if cut else ""
+    return f',"value":{{"repr":{shown}{json},"type":{encode_basestring(kind)}{left_out}}}'
 
 
-def error_field(error: Optional[Dict[str, Any]], outgoing: Outgoing) -> str:
-    if error is None:
-        return "null"
+def error_field(error: Dict[str, Any], outgoing: Outgoing) -> str:
+    """The member for an exception, with the comma before it."""
     for key in ("message", "traceback"):
         error[key] = outgoing.text(error[key])
-    return encode_json(error)
+    return f',"error":{encode_json(error)}'
 
 
 def frame(body: str) -> bytes:

@@ -69,7 +69,8 @@ class Zygote:
         self._mappings = [Mapping(memory) for memory in page.mappings]
         self._warm_up(host)
         host.detach()
-        keep_only((orders, *self._places, self._null, self.session.executor.descriptor))
+        self._readers = self.session.raw.readers
+        keep_only((orders, *self._places, *self._readers, self._null, self.session.executor.descriptor))
         self._undress()
         limits.apply(process_limits)
 
@@ -117,6 +118,7 @@ class Zygote:
             os.dup2(fd, place, inheritable=False)
         os.dup2(fds[2], 1)
         os.dup2(fds[3], 2)
+        self.session.raw.take_over()
         for mapping in self._mappings:
             mapping.show(fds[4])
         for fd in fds:
@@ -124,7 +126,7 @@ class Zygote:
 
     def _undress(self) -> None:
         """Lets go of them: while a descriptor is open here, the other end does not hear of its end."""
-        for place in (*self._places, 1, 2):
+        for place in (*self._places, *self._readers, 1, 2):
             os.dup2(self._null, place, inheritable=place <= 2)
         for mapping in self._mappings:
             mapping.show_nothing()
