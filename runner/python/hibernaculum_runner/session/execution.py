@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import _thread
 import os
-from time import perf_counter_ns, process_time_ns, time
+from time import perf_counter_ns, time
 from typing import Any, Dict, List, Optional, Tuple
 
 from ..frames import INVALID_PARAMS, ProtocolError
@@ -29,13 +29,13 @@ from .history import History
 from .imports import forget_half_imported
 from .inspection import Inspection
 from .interrupts import Interrupts
-from .memory import Memory
 from .rawroad import RawRoad
 from .reply import encode_json, error_field, frame, value_field
 from .sources import Sources
 from .stdin import StandardInput
 from .streams import Streams
 from .textroad import TextRoad
+from .usage import Usage
 from .values import Value, capture
 
 VALUE_BYTES = 16 << 20
@@ -68,8 +68,7 @@ class Executor:
         self.stdin_policy = "ask"
         self._owner = os.getpid()
         self._compiler = Compiler()
-        self._memory = Memory()
-        self._cpu = process_time_ns()  # of the process, when the last execution ended
+        self._usage = Usage()
         self.history = History(names)
         self.changes = Changes(names)
         self._own = frozenset(names)
@@ -77,8 +76,7 @@ class Executor:
     def take_over(self) -> None:
         """In a clone: this process is the session's, and its clocks and memory are those to be told."""
         self._owner = os.getpid()
-        self._memory.take_over()
-        self._cpu = process_time_ns()
+        self._usage.take_over()
 
     def forget(self, filename: str) -> None:
         """As if nothing had been executed yet; `filename` is that of all that was."""
@@ -91,7 +89,7 @@ class Executor:
     @property
     def descriptor(self) -> int:
         """What a clone must keep besides the parts."""
-        return self._memory.descriptor
+        return self._usage.descriptor
 
     # -- the request -------------------------------------------------------------------------------------------------
 
@@ -151,7 +149,7 @@ class Executor:
             status, problem_told = self._told(error)
             error = None
         self.changes.since()  # what the host did is nothing that the next execution did
-        times = (started, started, ended, self._cpu)
+        times = (started, started, ended)
         self._finish(request, number, self.history.count, status, captured, problem_told, "", warnings, times)
 
     def _refuse(self, request: Any, method: str, problem: Exception) -> None:
@@ -206,8 +204,8 @@ class Executor:
         value: Any = None
         captured: Optional[Value] = None
         error: Optional[BaseException] = None
-        # while nothing else runs in this process, its CPU time stands still between executions: one system call less
-        cpu = process_time_ns() if self._asynchronous.loop is not None or _thread._count() else self._cpu
+        if self._asynchronous.loop is not None or _thread._count():
+            self._usage.begin()
         started = compiled_at = ran_at = perf_counter_ns()
         try:
             try:
@@ -250,7 +248,7 @@ class Executor:
             problem_told,
             changes,
             warnings,
-            (started, compiled_at, ran_at, cpu),
+            (started, compiled_at, ran_at),
         )
 
     def _evaluate(self, code: Code) -> Any:
@@ -303,9 +301,8 @@ class Executor:
             self._flush_replaced()
         if self._asynchronous.loop is not None:
             self._asynchronous.make_current()
-        started, compiled_at, ran_at, cpu = times
+        started, compiled_at, ran_at = times
         connection, raw, text = self._connection, self._raw, self._text
-        memory, memory_delta = self._memory.resident(ran_at - started)
         raw.flush_c()
         with connection.lock:
             raw.settle()
@@ -313,14 +310,14 @@ class Executor:
             stdout, stderr = raw.counts()
             told = f',"warnings":{encode_json(warnings)}' if warnings else ""
             shown = value_field(value, connection.outgoing) if value is not None else ""
-            self._cpu = process_time_ns()
-            cpu = (self._cpu - cpu) // 1000
             captured_at = perf_counter_ns()
+            is_alone = self._asynchronous.loop is None and not _thread._count()
+            cpu, memory, memory_delta = self._usage.end(captured_at - started, is_alone)
             reply = frame(
                 f'{{"jsonrpc":"2.0","id":{_id(request)},"result":{{"execution":{number},"status":"{status}","count":{count}'
                 f'{shown}{error}{changes}{told},'
                 f'"timings":{{"compile_us":{(compiled_at - started) // 1000},"run_us":{(ran_at - compiled_at) // 1000},'
-                f'"capture_us":{(captured_at - ran_at) // 1000}}},"cpu_us":{cpu},"memory_bytes":{memory},'
+                f'"capture_us":{(captured_at - ran_at) // 1000}}},"cpu_us":{cpu // 1000},"memory_bytes":{memory},'
                 f'"memory_delta":{memory_delta},"raw":[{stdout},{stderr}],"text_pos":{position},'
                 f'"at":{int(time() * 1000)}}}}}'
             )
