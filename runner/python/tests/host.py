@@ -54,7 +54,8 @@ def whole(result: Any) -> Any:
     if not isinstance(result, dict) or not {"execution", "status"} <= result.keys():
         return result
     nothing = {"added": [], "modified": [], "removed": [], "more": 0}
-    result = {"value": None, "error": None, "changes": nothing, "warnings": [], **result}
+    changes = {**nothing, **result.get("changes", {})}
+    result = {"value": None, "error": None, "warnings": [], **result, "changes": changes}
     value = result["value"]
     if value:
         result["value"] = value = {"json": None, "cut": 0, **value}

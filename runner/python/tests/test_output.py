@@ -187,7 +187,9 @@ class TextTest(unittest.TestCase):
         self.assertEqual(session.text(), "tick 0\ntick 1\ntick 2\n")  # the session sends it as well
 
     def test_text_of_c_code_that_holds_the_gil_is_seen(self) -> None:
-        session, request = self.running("import ctypes, sys\nsys.stdout.write('before\\n')\nctypes.PyDLL(None).usleep(700_000)")
+        session, request = self.running(
+            "import ctypes, sys\nsys.stdout.write('before\\n')\nctypes.PyDLL(None).usleep(700_000)"
+        )
         began = time.monotonic()
         self.host.control.notice("text", session=session.name, text="before\n")
         self.assertLess(time.monotonic() - began, 0.5)

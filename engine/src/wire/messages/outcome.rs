@@ -179,17 +179,21 @@ pub struct TraceFrame {
     pub source: Option<String>,
 }
 
-/// What became of the user's names; "modified" means bound to another object.
+/// What became of the user's names; "modified" means bound to another object. A list that is empty is left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Changes {
     /// Names that are new.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub added: Vec<Change>,
     /// Names that are bound to another object.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub modified: Vec<Change>,
     /// Names that are gone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<String>,
     /// How many more there are than are listed.
+    #[serde(skip_serializing_if = "is_zero")]
     pub more: u64,
 }
 

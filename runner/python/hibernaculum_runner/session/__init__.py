@@ -8,7 +8,7 @@ stdin         `input` and sys.stdin as requests             displays       rich 
 interrupts    SIGINT that names its execution               handlers       user code's own signal handlers
 evaluate      text to code objects                          asynchronous   top-level await, background tasks
 tracebacks    exceptions, without the runner's frames       sources        source lines for them
-values, changes, history, names, memory                     what an execution left behind
+values, changes, history, names, usage                      what an execution left behind
 mainmodule    `__main__` is the user's                      multiprocess   what spawn cannot import, explained
 forks         children that user code forks                 limits         rlimits
 imports       amends stdlib modules as they are imported    inspection     sources of classes

@@ -1,12 +1,12 @@
 """What an execution did to the namespace: names added, rebound, removed. Told by identity; no user code runs for it.
 
 Between executions the snapshot keeps *addresses*, not references, so that nothing of the user's lives longer than the
-user's own names let it. Taking one is three C calls, whatever the number of names: a tuple of the names, a tuple of the
-values, and a copy of the latter's item pointers as bytes. Two snapshots are compared as bytes; where they differ, the
-lowest set bit of their XOR tells the place.
+user's own names let it. Taking one is three C calls, whatever the number of names: a list of the names, a tuple of
+the values, and a copy of the latter's item pointers as bytes. Two snapshots are compared as numbers, long ones as bytes, block by
+block; the lowest set bit of their XOR tells the place.
 
 ```
-names      (own …, "x", "y", "z" | …)    up to where the names are the same: compare the addresses, by blocks
+names      [own …, "x", "y", "z" | …]    up to where the names are the same: compare the addresses, by blocks
 addresses  b"…………………………………………| …"        from there on (new names; or something went): name by name
 ```
 
@@ -33,7 +33,8 @@ _BITS = 8 * _POINTER
 _ATOMS = (type(None), bool, int, float, complex, str, bytes)
 _IS_ATOM = frozenset(map(id, _ATOMS))  # by address: a metaclass may define `__hash__`
 _HELD_SIZE = 4096  # a longer str or bytes is not kept alive for this
-_BLOCK = 64  # names compared at once
+_BLOCK = 128  # names compared at once
+_number = int.from_bytes
 _weak_offset = type.__dict__["__weakrefoffset__"].__get__
 
 
@@ -85,24 +86,32 @@ class Difference(NamedTuple):
     removed: List[str]
 
     def json(self) -> str:
-        """The wire's form, bounded, as text: building and encoding a dict would take as long as all the rest."""
+        """The wire's form, bounded, as text: building and encoding a dict would take as long as all the rest.
+
+        What is empty is left out.
+        """
         added, modified, removed = self
         more = len(added) + len(modified) + len(removed) - MOST
+        members = []
         if more > 0:
             added = added[:MOST]
             modified = modified[: MOST - len(added)]
             removed = removed[: MOST - len(added) - len(modified)]
-        told, rebound = ",".join(map(_described, added)), ",".join(map(_described, modified))
-        gone = ",".join([encode_basestring(name[:NAME_LENGTH]) for name in removed])
-        return f'{{"added":[{told}],"modified":[{rebound}],"removed":[{gone}],"more":{max(0, more)}}}'
+            members.append(f'"more":{more}')
+        if added:
+            members.append(f'"added":[{",".join([_described(name, value) for name, value in added])}]')
+        if modified:
+            members.append(f'"modified":[{",".join([_described(name, value) for name, value in modified])}]')
+        if removed:
+            members.append(f'"removed":[{",".join([encode_basestring(name[:NAME_LENGTH]) for name in removed])}]')
+        return f"{{{','.join(members)}}}"
 
     def classes(self) -> List[type]:
         """The classes among the new values."""
         return [value for _, value in self.added + self.modified if is_class(value)]
 
 
-def _described(pair: Tuple[str, Any]) -> str:
-    name, value = pair
+def _described(name: str, value: Any) -> str:
     kind = encode_basestring(type_name(type(value))[:NAME_LENGTH])
     return f'{{"name":{encode_basestring(name[:NAME_LENGTH])},"type":{kind},"size":{shallow_size(value)}}}'
 
@@ -118,35 +127,45 @@ class Changes:
         self._watched: Dict[str, _Watch] = {}
         self._died: List[_Watch] = []
         self._names, self._addresses = self._snapshot()
+        self._row = self._as_number()
 
-    def _snapshot(self) -> Tuple[Tuple[str, ...], bytes]:
+    def _snapshot(self) -> Tuple[List[str], bytes]:
         namespace = self._namespace
         while True:
             try:
-                names, values = tuple(namespace), tuple(namespace.values())
+                names, values = list(namespace), tuple(namespace.values())  # a list is made faster
             except RuntimeError:  # a finalizer or a thread changed it meanwhile
                 continue
             if len(names) == len(values):
                 return names, addresses_of(values)
 
+    def _as_number(self) -> Optional[int]:
+        """The row of addresses as one number: the quickest to compare. Of a long row that would take too long."""
+        return _number(self._addresses, "little") if len(self._addresses) <= _BLOCK * _POINTER else None
+
     def since(self) -> Optional[Difference]:
         """What changed since the last call, None where nothing did. From now on that is the state to compare with."""
-        old_names, old = self._names, self._addresses
+        old_names, old, old_row = self._names, self._addresses, self._row
         names, new = self._names, self._addresses = self._snapshot()
+        row = self._row = self._as_number()
         alike, own = len(old_names), len(self._own)
-        if names == old_names:
-            if new[own * _POINTER :] == old[own * _POINTER :] and not self._died:
+        if names == old_names and row is not None and old_row is not None:
+            bits = (row ^ old_row) >> (own * _BITS)
+            if not bits and not self._died:
                 return None
-        elif names[:alike] != old_names:
-            alike = _in_common(old_names, names)
-        modified = [names[index] for index in _differing(old, new, min(own, alike), alike)]
+            indices = _words(bits, own)
+        else:
+            if names[:alike] != old_names:
+                alike = _in_common(old_names, names)
+            indices = _differing(old, new, min(own, alike), alike)
+        modified = [names[index] for index in indices]
         added, removed = names[alike:], old_names[alike:]
         if removed:  # something went: what stood behind it has moved up
             before = dict(zip(removed, memoryview(old)[alike * _POINTER :].cast("P")))
             now = dict(zip(added, memoryview(new)[alike * _POINTER :].cast("P")))
             modified += [name for name, address in now.items() if before.get(name, address) != address]
-            added = tuple([name for name in added if name not in before])
-            removed = tuple([name for name in removed if name not in now])
+            added = [name for name in added if name not in before]
+            removed = [name for name in removed if name not in now]
         if self._died:
             died = {watch.name for watch in self._died if self._watched.get(watch.name) is watch}
             self._died.clear()
@@ -157,12 +176,10 @@ class Changes:
         for name in removed:
             self._held.pop(name, None)
             self._watched.pop(name, None)
-        difference = Difference(
-            self._kept(added) if added else [],
-            self._kept(modified) if modified else [],
-            [name for name in removed if self._is_told(name)] if removed else [],
-        )
-        return difference if difference.added or difference.modified or difference.removed else None
+        told = self._kept(added) if added else []
+        rebound = self._kept(modified) if modified else []
+        gone = [name for name in removed if self._is_told(name)] if removed else []
+        return Difference(told, rebound, gone) if told or rebound or gone else None
 
     def _kept(self, names: Iterable[str]) -> List[Tuple[str, Any]]:
         """Pairs names with their values, and sees to it that the values' addresses stay meaningful."""
@@ -188,21 +205,28 @@ class Changes:
 
 def _differing(old: bytes, new: bytes, low: int, high: int) -> List[int]:
     """The indices from `low` below `high` at which two rows of pointers differ."""
-    found = []
+    found: List[int] = []
     for start in range(low, high, _BLOCK):
-        end = min(start + _BLOCK, high)
-        ours, theirs = old[start * _POINTER : end * _POINTER], new[start * _POINTER : end * _POINTER]
+        first, last = start * _POINTER, min(start + _BLOCK, high) * _POINTER
+        ours, theirs = old[first:last], new[first:last]
         if ours != theirs:
-            bits = int.from_bytes(ours, "little") ^ int.from_bytes(theirs, "little")
-            while bits:
-                index = ((bits & -bits).bit_length() - 1) // _BITS
-                found.append(start + index)
-                start += index + 1
-                bits >>= (index + 1) * _BITS
+            found += _words(_number(ours, "little") ^ _number(theirs, "little"), start)
     return found
 
 
-def _in_common(old: Tuple[str, ...], new: Tuple[str, ...]) -> int:
+def _words(bits: int, first: int) -> List[int]:
+    """Which words are not zero, lowest first; the lowest of all is called `first`."""
+    found = []
+    while bits:
+        index = ((bits & -bits).bit_length() - 1) // _BITS
+        first += index
+        found.append(first)
+        first += 1
+        bits >>= (index + 1) * _BITS
+    return found
+
+
+def _in_common(old: List[str], new: List[str]) -> int:
     """With how many names both begin: found by halving."""
     same, other = 0, min(len(old), len(new)) + 1  # the first `same` are alike, the first `other` are not
     while other - same > 1:

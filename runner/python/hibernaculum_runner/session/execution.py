@@ -315,7 +315,7 @@ class Executor:
             cpu, memory, memory_delta = self._usage.end(captured_at - started, is_alone)
             reply = frame(
                 f'{{"jsonrpc":"2.0","id":{_id(request)},"result":{{"execution":{number},"status":"{status}","count":{count}'
-                f'{shown}{error}{changes}{told},'
+                f"{shown}{error}{changes}{told},"
                 f'"timings":{{"compile_us":{(compiled_at - started) // 1000},"run_us":{(ran_at - compiled_at) // 1000},'
                 f'"capture_us":{(captured_at - ran_at) // 1000}}},"cpu_us":{cpu // 1000},"memory_bytes":{memory},'
                 f'"memory_delta":{memory_delta},"raw":[{stdout},{stderr}],"text_pos":{position},'

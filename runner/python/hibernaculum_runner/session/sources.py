@@ -11,7 +11,7 @@ import linecache
 from collections import OrderedDict
 from typing import Iterator, List, Tuple
 
-PASSING = 200
+PASSING = 50
 """So many sources without a definition are kept."""
 
 LASTING_CHARACTERS = 16 << 20

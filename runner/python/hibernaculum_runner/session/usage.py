@@ -1,9 +1,9 @@
 """What an execution took: CPU time of this process, and its resident memory (/proc/self/statm, held open).
 
-Each of the two costs as much to ask for as a fiftieth of the smallest execution. So a very short one in a process without other
-threads is told the time that went by as its CPU time, and the memory that was read last, for it can touch next to nothing.
-After a few of those in a row both are read again, so that what the next long one is told is off by a tenth of a
-millisecond at most: the runner's own work for a handful of answers.
+Each of the two costs as much to ask for as a fiftieth of the smallest execution. So a very short one in a process
+without other threads is told the time that went by as its CPU time, and the memory that was read last, for it can touch
+next to nothing. After a few of those in a row both are read again, so that what the next long one is told is off by a
+tenth of a millisecond at most: the runner's own work for a handful of answers.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Usage:
         self._told = 0
 
     def end(self, ran: int, is_alone: bool) -> Tuple[int, int, int]:
-        """What an execution used that took `ran` nanoseconds: as many of CPU time, resident bytes, and how many more those are."""
+        """What an execution used that took `ran` nanoseconds: CPU time, resident bytes, and how many more those are."""
         if ran < _SHORT and is_alone and self._unread < _IN_A_ROW:
             self._unread += 1
             self._told += ran
