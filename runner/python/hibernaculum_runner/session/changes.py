@@ -2,8 +2,8 @@
 
 Between executions the snapshot keeps *addresses*, not references, so that nothing of the user's lives longer than the
 user's own names let it. Taking one is three C calls, whatever the number of names: a list of the names, a tuple of
-the values, and a copy of the latter's item pointers as bytes. Two snapshots are compared as numbers, long ones as bytes, block by
-block; the lowest set bit of their XOR tells the place.
+the values, and a copy of the latter's item pointers as bytes. Two snapshots are compared as numbers, long ones as
+bytes, block by block; the lowest set bit of their XOR tells the place.
 
 ```
 names      [own …, "x", "y", "z" | …]    up to where the names are the same: compare the addresses, by blocks
