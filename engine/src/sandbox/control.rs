@@ -110,8 +110,7 @@ impl Control {
                 return Ok(());
             }
             Order::Interrupt { session, execution } => {
-                let id = self.pending.insert(None);
-                rpc::request(id, &Interrupt { session: session.to_string(), execution })
+                rpc::notification(&Interrupt { session: session.to_string(), execution })
             }
             Order::Kill { session, reason } => {
                 let id = self.pending.insert(None);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use hibernaculum_core::{Error, Feature, Features, NetworkPolicy, SandboxSpec};
 use hibernaculum_engine::wire::messages::{
-    Cause, Challenge, Changes, ControlCall, Died, Done, Execute, Executed, Hello, Interrupted, Killed,
+    Cause, Challenge, Changes, ControlCall, ControlNotice, Died, Done, Execute, Executed, Hello, Killed,
     SessionCall, State, Status, Timings, Value, Welcome,
 };
 use hibernaculum_engine::wire::{Frame, FrameCodec, Id, Incoming, Nonce, Secret, handshake, rpc};
@@ -149,12 +149,17 @@ async fn control(mut wire: Wire, shared: &Shared) {
             message = wire.next() => message,
         };
         let Some(Ok(Frame::Message(message))) = message else { return };
-        let Ok(Incoming::Request { id, method, params }) = rpc::parse(&message) else { continue };
-        let answer = match ControlCall::parse(&method, params).unwrap() {
-            ControlCall::Interrupt(order) => {
-                let delivered = shared.signal(&order.session, Signal::Interrupt);
-                rpc::response(&id, &Interrupted { delivered })
+        let (id, method, params) = match rpc::parse(&message) {
+            Ok(Incoming::Request { id, method, params }) => (id, method, params),
+            Ok(Incoming::Notification { method, params }) => {
+                if let ControlNotice::Interrupt(order) = ControlNotice::parse(&method, params).unwrap() {
+                    shared.signal(&order.session, Signal::Interrupt);
+                }
+                continue;
             }
+            _ => continue,
+        };
+        let answer = match ControlCall::parse(&method, params).unwrap() {
             ControlCall::Kill(order) => {
                 let delivered = shared.signal(&order.session, Signal::Kill(order.reason));
                 rpc::response(&id, &Killed { delivered })

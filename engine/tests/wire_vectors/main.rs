@@ -31,6 +31,7 @@ const MESSAGES: &[(&str, Again)] = &[
     ("hello", call::<Hello>),
     ("hello.result", answer::<Hello>),
     ("interrupt", call::<Interrupt>),
+    ("interrupt.notice", notice::<Interrupt>),
     ("interrupt.result", answer::<Interrupt>),
     ("kill", call::<Kill>),
     ("kill.result", answer::<Kill>),

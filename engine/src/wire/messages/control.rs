@@ -13,6 +13,10 @@ pub struct Interrupt {
     pub execution: u64,
 }
 
+impl Notice for Interrupt {
+    const METHOD: &'static str = "interrupt";
+}
+
 impl Call for Interrupt {
     const METHOD: &'static str = "interrupt";
     type Answer = Interrupted;

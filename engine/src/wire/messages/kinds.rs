@@ -97,6 +97,8 @@ kinds! {
     ControlNotice by Notice {
         texts {}
         plain {
+            /// Interrupt one execution; nobody asks whether it was.
+            Interrupt(Interrupt),
             /// Forward an execution's text while it runs.
             Watch(Watch),
             /// More may be sent.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 from json.encoder import JSONEncoder, encode_basestring
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from ..frames import Outgoing
 from .values import AS_REPR, Value
@@ -60,10 +60,23 @@ def value_field(value: Value, outgoing: Outgoing) -> str:
 
 
 def error_field(error: Dict[str, Any], outgoing: Outgoing) -> str:
-    """The member for an exception, with the comma before it."""
-    for key in ("message", "traceback"):
-        error[key] = outgoing.text(error[key])
-    return f',"error":{encode_json(error)}'
+    """The member for an exception, with the comma before it. (An encoder for it all would take three times as long.)"""
+    frames = ",".join([_frame_field(**frame) for frame in error["frames"]])
+    code = f',"exit_code":{error["exit_code"]}' if "exit_code" in error else ""
+    return (
+        f',"error":{{"type":{encode_basestring(error["type"])},"module":{encode_basestring(error["module"])},'
+        f'"message":{text_field(error["message"], outgoing)},"traceback":{text_field(error["traceback"], outgoing)},'
+        f'"frames":[{frames}]{code}}}'
+    )
+
+
+def _frame_field(file: str, line: Optional[int], function: str, source: Optional[str]) -> str:
+    number = "null" if line is None else line
+    shown = "null" if source is None else encode_basestring(source)
+    return (
+        f'{{"file":{encode_basestring(file)},"line":{number},'
+        f'"function":{encode_basestring(function)},"source":{shown}}}'
+    )
 
 
 def frame(body: str) -> bytes:
