@@ -28,13 +28,13 @@ _scan = json.decoder.JSONDecoder().scan_once  # json.loads without its checks: a
 class Connection:
     """Owned by one process; a forked child that comes here leaves without a word."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, ours: Any) -> None:
         self.descriptor = descriptor
         self.lock = _thread.RLock()
         self.outgoing = Outgoing()
         self.postponed: Deque[Dict[str, Any]] = deque()
         self._decoder = Decoder()
-        self._owner = os.getpid()
+        self._ours = ours
         self._socket = socket.socket(fileno=descriptor)
         self._socket.settimeout(None)
         self._receive = self._socket.recv
@@ -93,7 +93,7 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         """Sends whole frames; waits while the host does not take them. With the lock, in a critical section."""
-        if os.getpid() != self._owner:
+        if not self._ours[0]:
             return  # forked by C code, which runs no at-fork hooks
         try:
             self._sendall(data)
@@ -116,10 +116,6 @@ class Connection:
             self.send(frame)
         else:
             self.send(before + frame)
-
-    def take_over(self) -> None:
-        """In a clone: the descriptor is another's by now, and this process its owner."""
-        self._owner = os.getpid()
 
     def close(self) -> None:
         """In a forked child: the connection is the session's alone."""

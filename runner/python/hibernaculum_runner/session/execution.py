@@ -11,7 +11,6 @@ Everything between `enter` and `leave` may raise KeyboardInterrupt; nothing else
 from __future__ import annotations
 
 import _thread
-import os
 from time import perf_counter_ns, time
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -66,7 +65,7 @@ class Executor:
         self._raw, self._text, self._streams, self._stdin = raw, text, streams, stdin
         self._asynchronous, self._sources, self._inspection, self._forks = asynchronous, sources, inspection, forks
         self.stdin_policy = "ask"
-        self._owner = os.getpid()
+        self._ours = forks.ours
         self._compiler = Compiler()
         self._usage = Usage()
         self.history = History(names)
@@ -75,7 +74,6 @@ class Executor:
 
     def take_over(self) -> None:
         """In a clone: this process is the session's, and its clocks and memory are those to be told."""
-        self._owner = os.getpid()
         self._usage.take_over()
 
     def forget(self, filename: str) -> None:
@@ -142,7 +140,7 @@ class Executor:
             self._interrupts.depth = 1
             error = problem
         ended = perf_counter_ns()
-        if os.getpid() != self._owner:
+        if not self._ours[0]:
             self._forks.leave(error)
         status, problem_told = "completed", ""
         if error is not None:
@@ -223,7 +221,7 @@ class Executor:
             if ran_at == compiled_at:
                 ran_at = perf_counter_ns()
             error = problem
-        if os.getpid() != self._owner:
+        if not self._ours[0]:
             self._forks.leave(error)
         status = "completed"
         problem_told = ""

@@ -73,7 +73,8 @@ class Session:
         page = parts.page
         names = mainmodule.install(parts.workdir, RUNNER_DIR)
         self.interrupts = interrupts = Interrupts(page)
-        self.connection = connection = Connection(parts.connection)
+        self.forks = forks = Forks()
+        self.connection = connection = Connection(parts.connection, forks.ours)
         self.handlers = handlers = Handlers(interrupts, page)
         self.raw = raw = RawRoad(page, parts.channel, parts.stdout, parts.stderr)
         text = TextRoad(page, connection, raw, interrupts)
@@ -83,7 +84,6 @@ class Session:
         stdin = StandardInput(asking)
         sources = Sources()
         inspection = Inspection(sources)
-        self.forks = forks = Forks()
         self.asynchronous = asynchronous = Asynchronous(connection, interrupts)
         self.executor = Executor(
             names,
@@ -149,7 +149,6 @@ class Session:
     def take_over(self) -> None:
         """In a clone: this process is the session now."""
         self.forks.take_over()
-        self.connection.take_over()
         self.executor.take_over()
         randomness.reseed_numpy()  # `random` has been reseeded by a hook of its own
 

@@ -3,8 +3,8 @@
 Whoever sends text, an event or a reply says how much raw output came before it: `counts`. For that to be the truth,
 nothing may lie in the pipes, nor be in the supervisor's hands. One `poll` of their read ends, which the session opens
 for that alone, then the page's DRAINING flag (in this order: bytes that have left the pipe are covered by the flag)
-tell without a message whether that is so; where it is not, one message, the *barrier*, has the supervisor drain, and waits
-until it has. The same `poll` tells whether user code closed fd 1 or 2.
+tell without a message whether that is so; where it is not, one message, the *barrier*, has the supervisor drain, and
+waits until it has. The same `poll` tells whether user code closed fd 1 or 2.
 
 `poll` lets go of the GIL, and beside other threads it may take a while to come back. There FIONREAD is asked instead,
 of each pipe.
