@@ -105,6 +105,7 @@ def _start(boot: Dict[str, Any], keeper_pid: int) -> "tuple[Dict[str, Any], Any]
     from .session import process as _session  # noqa: F401  (for every session to find it imported)
     from .supervisor.service import Supervisor
 
+    _prepare_environment(boot["socket"])
     supervisor = Supervisor(boot, keeper_pid)
     before = time.monotonic()
     preload(boot["preload"], boot["workdir"])
@@ -131,6 +132,17 @@ def _start(boot: Dict[str, Any], keeper_pid: int) -> "tuple[Dict[str, Any], Any]
         os._exit(0)
 
     return ready, serve
+
+
+def _prepare_environment(socket: str) -> None:
+    """What sessions find in their environment. The directory for `%pip` is made: what is not there when imports begin,
+    they never look at."""
+    os.environ.setdefault("MPLBACKEND", "agg")  # else matplotlib looks for a screen
+    place = os.path.join(os.path.dirname(os.path.abspath(socket)), "packages")
+    try:
+        os.makedirs(os.environ.setdefault("HIBERNACULUM_PACKAGES", place), exist_ok=True)
+    except OSError:
+        pass  # `%pip install` will say so
 
 
 def preload(modules: List[str], workdir: str) -> None:

@@ -1,6 +1,6 @@
 //! What code displays: the same thing in one or more forms.
 
-use hibernaculum_core::{ByteSize, Display, OutputLimits};
+use hibernaculum_core::{ByteSize, Display, ExecutionResult, OutputLimits};
 
 use crate::prelude::*;
 
@@ -10,6 +10,10 @@ cases! { "displays":
     a_display_can_be_replaced,
     displays_beyond_their_limit_are_counted,
     a_display_whose_form_raises_is_told_without_it,
+    the_value_of_an_expression_is_displayed_where_it_is_rich,
+    figures_of_matplotlib_are_displayed,
+    frames_of_pandas_are_displayed,
+    figures_of_plotly_are_displayed,
 }
 
 fn form<'a>(displays: &'a [Display], index: usize, mime: &str) -> Option<&'a str> {
@@ -76,4 +80,52 @@ async fn a_display_whose_form_raises_is_told_without_it(cx: &Context) -> Outcome
     result.expect_completed()?;
     ensure_eq("plain", form(&result.displays, 0, "text/plain"), Some("plain"))?;
     ensure_eq("html", form(&result.displays, 0, "text/html"), None)
+}
+
+async fn the_value_of_an_expression_is_displayed_where_it_is_rich(cx: &Context) -> Outcome {
+    let session = cx.session().await?;
+    let result = session.run("class Rich:\n    def _repr_html_(self): return '<b>rich</b>'\nRich()").await?;
+    ensure_eq("html", form(&result.displays, 0, "text/html"), Some("<b>rich</b>"))?;
+    let result = session.run("object()").await?;
+    ensure_eq("displays of a plain object", result.displays.len(), 0)
+}
+
+async fn figures_of_matplotlib_are_displayed(cx: &Context) -> Outcome {
+    let session = cx.session().await?;
+    cx.needs_module(&session, "matplotlib").await?;
+    let png = |result: &ExecutionResult| {
+        let images = result.displays.iter().filter_map(|display| display.data.get("image/png"));
+        images.filter(|image| image.starts_with("iVBORw0KGgo")).count()
+    };
+    let left_open = session.run("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nNone").await?;
+    ensure_eq("figures left open", png(left_open.expect_completed()?), 1)?;
+    let shown = session.run("plt.plot([1]); plt.show(); plt.plot([2]); plt.show()\nplt.get_fignums()").await?;
+    ensure_eq("figures shown", png(shown.expect_value("[]")?), 2)?;
+    let failed = session.run("plt.plot([1])\n1 / 0").await?;
+    failed.expect_exception("ZeroDivisionError")?;
+    ensure_eq("figures of code that failed", png(&failed), 1)?;
+    let value = session.run("figure = plt.figure()\nfigure").await?;
+    ensure_eq("figures that are the value, too", png(value.expect_completed()?), 1)
+}
+
+async fn frames_of_pandas_are_displayed(cx: &Context) -> Outcome {
+    let session = cx.session().await?;
+    cx.needs_module(&session, "pandas").await?;
+    let result = session.run("import pandas\npandas.DataFrame({'depth': [42]})").await?;
+    let html = form(&result.displays, 0, "text/html").unwrap_or_default();
+    ensure(html, html.contains("<table") && html.contains("<th>depth</th>"))
+}
+
+async fn figures_of_plotly_are_displayed(cx: &Context) -> Outcome {
+    let session = cx.session().await?;
+    cx.needs_module(&session, "plotly").await?;
+    let code = "import plotly.graph_objects as go\nfigure = go.Figure(go.Scatter(x=[1], y=[42]))\nfigure.show()\nfigure";
+    let result = session.run(code).await?;
+    ensure_eq("displays", result.expect_completed()?.displays.len(), 2)?;
+    for index in [0, 1] {
+        let json = form(&result.displays, index, "application/vnd.plotly.v1+json").unwrap_or_default();
+        ensure(json, json.contains("\"scatter\""))?;
+        ensure("it has HTML", form(&result.displays, index, "text/html").is_some())?;
+    }
+    Ok(())
 }

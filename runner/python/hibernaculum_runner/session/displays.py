@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import sys
 from time import time
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from ..page import EXECUTION, Page
 from .connection import Connection
@@ -28,6 +28,8 @@ FORMS = (
     ("application/json", "_repr_json_"),
     ("application/javascript", "_repr_javascript_"),
 )
+
+RICH = ("_repr_mimebundle_", *(method for _mime, method in FORMS))
 
 
 def bundle(value: Any) -> Tuple[Dict[str, str], Dict[str, Any]]:
@@ -83,6 +85,8 @@ class Displays:
         self._slots = page.slots
         self._connection, self._text, self._raw, self._interrupts = connection, text, raw, interrupts
         self._count = 0
+        self.just_shown: List[Any] = []
+        """What was shown at the end of the execution: as its value, it is not shown once more."""
 
     def install(self) -> None:
         builtins.display = self.display  # type: ignore[attr-defined]
@@ -99,6 +103,16 @@ class Displays:
             data, own = ({str(k): _text(v) for k, v in value.items()}, {}) if raw else bundle(value)
             own.update(metadata)
             self.send(data, own, display_id, update)
+
+    def show_result(self, value: Any) -> None:
+        """The value of a trailing expression, where it has richer forms than its repr."""
+        kind = type(value)
+        was_shown = any(value is other for other in self.just_shown)
+        self.just_shown.clear()
+        if kind is not type and not was_shown and any(hasattr(kind, method) for method in RICH):
+            data, metadata = bundle(value)
+            if len(data) > 1:
+                self.send(data, metadata, None, False)
 
     def send(self, data: Dict[str, str], metadata: Dict[str, Any], display_id: Optional[str], update: bool) -> None:
         """One event. In a forked child there is nobody to show it to: its plain text is printed."""

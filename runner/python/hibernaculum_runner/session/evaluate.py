@@ -14,7 +14,7 @@ import __future__
 
 import _ast
 from types import CodeType
-from typing import NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 TOP_LEVEL_AWAIT = 0x2000  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
@@ -39,22 +39,38 @@ class Code(NamedTuple):
 class Compiler:
     """Compiles executions, and remembers the `__future__` imports of earlier ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_magics: Callable[[], None] = lambda: None) -> None:
         self.flags = TOP_LEVEL_AWAIT
+        self._on_magics = on_magics
+        """Called before code with magics is given out."""
 
-    def compile(self, text: str, filename: str, first_line: int = 1) -> Code:
-        """Raises what `compile` raises: SyntaxError, ValueError (NUL), MemoryError or RecursionError (too deep)."""
+    def compile(self, text: str, filename: str, first_line: int = 1, column: int = 0) -> Code:
+        """Raises what `compile` raises: SyntaxError, ValueError (NUL), MemoryError or RecursionError (too deep).
+
+        `column`: how far from the begin of its line a text of one line stands, for the marks of tracebacks.
+        """
         flags = self.flags
         if first_line > 1:
             text = "\n" * (first_line - 1) + text
-        elif len(text) < EXPRESSION_LENGTH and "=" not in text and "\n" not in text and "\\" not in text:
+        elif not column and len(text) < EXPRESSION_LENGTH and "=" not in text and "\n" not in text and "\\" not in text:
             try:
                 code = compile(text, filename, "eval", flags, True)
             except SyntaxError:
                 pass  # a statement, or really wrong: the long way says which
             else:
                 return Code(None, code, bool(code.co_flags & COROUTINE))
-        tree = compile(text, filename, "exec", flags | ONLY_AST, True)
+        try:
+            tree = compile(text, filename, "exec", flags | ONLY_AST, True)
+        except SyntaxError as problem:
+            error = problem
+        else:
+            error = None
+        if error is not None:  # out here: an error of the text without its magics has no other one as its context
+            tree = self._with_magics(text, filename)
+            if tree is None:
+                raise error.with_traceback(None)
+        if column:
+            _move(tree, column)
         last = None
         if tree.body and type(tree.body[-1]) is _ast.Expr:
             last = _ast.Expression(tree.body.pop().value)
@@ -67,3 +83,23 @@ class Compiler:
             expression = compile(last, filename, "eval", flags, True)
         flags = (body.co_flags if body else 0) | (expression.co_flags if expression else 0)
         return Code(body, expression, bool(flags & COROUTINE))
+
+    def _with_magics(self, text: str, filename: str) -> Optional[Any]:
+        """The tree of a text that is no Python because of its magics. Raises SyntaxError; None where it has none."""
+        if not ("%" in text or "!" in text or "?" in text):
+            return None
+        from .magics import parsed
+
+        tree = parsed(text, filename, self.flags)
+        if tree is not None:
+            self._on_magics()
+        return tree
+
+
+def _move(tree: Any, column: int) -> None:
+    import ast
+
+    for node in ast.walk(tree):
+        if hasattr(node, "col_offset") and hasattr(node, "end_col_offset"):
+            node.col_offset += column
+            node.end_col_offset = (node.end_col_offset or 0) + column

@@ -11,8 +11,10 @@ Everything between `enter` and `leave` may raise KeyboardInterrupt; nothing else
 from __future__ import annotations
 
 import _thread
+import builtins
 from time import perf_counter_ns, time
-from typing import Any, Dict, List, Optional, Tuple
+from types import FrameType
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..frames import INVALID_PARAMS, ProtocolError
 from ..frames import error as refusal
@@ -21,6 +23,7 @@ from . import mainmodule
 from .asynchronous import Asynchronous
 from .changes import Changes
 from .connection import Connection
+from .displays import Displays
 from .evaluate import Code, Compiler
 from .forks import Forks
 from .handlers import Handlers
@@ -38,6 +41,7 @@ from .usage import Usage
 from .values import Value, capture
 
 VALUE_BYTES = 16 << 20
+MAGICS = "__hibernaculum_magics__"
 
 
 class Executor:
@@ -58,28 +62,38 @@ class Executor:
         sources: Sources,
         inspection: Inspection,
         forks: Forks,
+        displays: Displays,
     ) -> None:
         self.names = names
         self._slots = slots
         self._connection, self._interrupts, self._handlers = connection, interrupts, handlers
         self._raw, self._text, self._streams, self._stdin = raw, text, streams, stdin
         self._asynchronous, self._sources, self._inspection, self._forks = asynchronous, sources, inspection, forks
+        self._displays = displays
         self.stdin_policy = "ask"
         self._ours = forks.ours
-        self._compiler = Compiler()
+        self._compiler = Compiler(self._begin_magics)
         self._usage = Usage()
         self.history = History(names)
         self.changes = Changes(names)
         self._own = frozenset(names)
+        self.at_end: List[Callable[[], None]] = []
+        """What is done after user code, as part of it: figures are shown."""
 
     def take_over(self) -> None:
         """In a clone: this process is the session's, and its clocks and memory are those to be told."""
         self._usage.take_over()
 
+    def clear(self) -> None:
+        """Lets the session's names go, one by one: a finalizer that does not end may be interrupted."""
+        for name in list(self.names):
+            if name not in self._own:
+                self.names.pop(name, None)
+        self.history.clear()
+
     def forget(self, filename: str) -> None:
         """As if nothing had been executed yet; `filename` is that of all that was."""
-        for name in [name for name in self.names if name not in self._own]:
-            del self.names[name]
+        self.clear()
         self.history.forget()
         self._sources.forget(filename)
         self.changes = Changes(self.names)
@@ -122,7 +136,7 @@ class Executor:
 
         try:
             number = _number(params["execution"])
-            question = Namespace(self.names, self._own, self.history).question(method, params, self._connection.text)
+            question = Namespace(self.names, self._own, self.clear).question(method, params, self._connection.text)
         except (KeyError, TypeError, ProtocolError) as problem:
             self._refuse(request, method, problem)
             return
@@ -211,9 +225,13 @@ class Executor:
                 ran_at = compiled_at = perf_counter_ns()
                 interrupts.enter()
                 value = self._evaluate(compiled)
+                if self.at_end:
+                    self._end()
                 ran_at = perf_counter_ns()
                 if value is not None:
                     captured = capture(value, limit)
+                    if captured.json is None:
+                        self._displays.show_result(value)
             finally:
                 interrupts.depth = 1
         except BaseException as problem:
@@ -229,6 +247,8 @@ class Executor:
             if keeps and captured is not None:
                 self.history.value(value)
         else:
+            if self.at_end and isinstance(error, Exception):
+                self._end_after_failure()
             status, problem_told = self._told(error)
             error = None  # with its traceback it holds every frame, this one included
         value = None
@@ -258,6 +278,40 @@ class Executor:
         if code.expression is not None:
             return eval(code.expression, self.names)
         return None
+
+    def _end(self) -> None:
+        for step in self.at_end:
+            step()
+
+    def _end_after_failure(self) -> None:
+        """What was drawn before an exception is shown all the same; it is the exception that counts."""
+        try:
+            try:
+                self._interrupts.enter()
+                self._end()
+            finally:
+                self._interrupts.depth = 1
+        except BaseException:
+            self._interrupts.depth = 1
+
+    def _begin_magics(self) -> None:
+        """From now on the calls that magics become find whom they call."""
+        if not hasattr(builtins, MAGICS):
+            from .magics import Magics
+
+            Magics(self.names, self._own, self._run_within, self.clear, self._displays).install()
+
+    def _run_within(self, text: str, frame: FrameType, first_line: int, column: int) -> Any:
+        """Runs code as part of the code that runs; its value. `first_line` and `column` are its place in that file."""
+        code = self._compiler.compile(text, frame.f_code.co_filename, first_line, column)
+        if frame.f_globals is self.names and frame.f_locals is self.names:
+            return self._evaluate(code)
+        if code.waits:
+            raise SyntaxError("a magic within a function cannot await")
+        space = dict(frame.f_locals)
+        if code.body is not None:
+            exec(code.body, frame.f_globals, space)
+        return eval(code.expression, frame.f_globals, space) if code.expression is not None else None
 
     def _told(self, error: BaseException) -> Tuple[str, str]:
         """The status and the `error` field for an exception that ended an execution."""

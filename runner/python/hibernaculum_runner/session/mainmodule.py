@@ -8,6 +8,9 @@ import sys
 import types
 from typing import Any, Dict, List, Optional
 
+PACKAGES = "HIBERNACULUM_PACKAGES"
+"""The variable that names the directory for packages of the sandbox's own: see `magics.pip`."""
+
 _runners_main: Optional[types.ModuleType] = None
 
 
@@ -19,7 +22,11 @@ def install(workdir: str, runner_dir: str) -> Dict[str, Any]:
     module.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = module
     sys.argv = [""]
-    sys.path[:] = [workdir] + [entry for entry in sys.path if entry not in (runner_dir, workdir)]
+    packages = os.environ.get(PACKAGES, "")
+    sys.path[:] = [workdir] + [entry for entry in sys.path if entry not in (runner_dir, workdir, packages)]
+    if packages:
+        places = [at for at, entry in enumerate(sys.path) if entry.endswith(("site-packages", "dist-packages"))]
+        sys.path.insert(places[0] if places else len(sys.path), packages)
     return module.__dict__
 
 

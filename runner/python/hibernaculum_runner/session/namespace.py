@@ -23,7 +23,6 @@ from json.encoder import encode_basestring
 from typing import Any, Callable, Dict, FrozenSet, List
 
 from ..frames import ProtocolError
-from .history import History
 from .listing import listing
 from .names import type_name
 from .reply import readable
@@ -39,10 +38,10 @@ Question = Callable[[], Value]
 class Namespace:
     """Reads and changes the names of user code; those of the runner are neither listed nor let go."""
 
-    def __init__(self, names: Dict[str, Any], own: FrozenSet[str], history: History) -> None:
+    def __init__(self, names: Dict[str, Any], own: FrozenSet[str], forget: Callable[[], None]) -> None:
         self._names = names
         self._own = own
-        self._history = history
+        self._forget = forget
 
     def question(self, method: str, params: Dict[str, Any], text: Callable[[Any], str]) -> Question:
         """What is asked, ready to be answered. Raises KeyError, TypeError or ProtocolError."""
@@ -111,12 +110,7 @@ class Namespace:
         return _done(self._names.pop(name, _UNBOUND) is not _UNBOUND)
 
     def _clear(self) -> Value:
-        """Names go one by one, so that an interrupt by a finalizer that does not end leaves the rest as it was."""
-        names = self._names
-        for name in list(names):
-            if name not in self._own:
-                names.pop(name, None)
-        self._history.clear()
+        self._forget()
         return _done(True)
 
 

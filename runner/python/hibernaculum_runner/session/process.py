@@ -20,7 +20,7 @@ from ..frames import REFUSED, UNKNOWN_METHOD, result
 from ..frames import error as refusal
 from ..linux import die_with_parent
 from ..parts import Parts
-from . import limits, mainmodule, multiprocess, randomness, unraisable
+from . import figures, limits, mainmodule, multiprocess, randomness, unraisable
 from .asynchronous import Asynchronous
 from .connection import Connection
 from .displays import Displays
@@ -85,6 +85,7 @@ class Session:
         sources = Sources()
         inspection = Inspection(sources)
         self.asynchronous = asynchronous = Asynchronous(connection, interrupts)
+        displays = Displays(page, connection, text, raw, interrupts)
         self.executor = Executor(
             names,
             page.slots,
@@ -99,6 +100,7 @@ class Session:
             sources,
             inspection,
             forks,
+            displays,
         )
 
         interrupts.install()
@@ -106,12 +108,14 @@ class Session:
         streams.install()
         stdin.install()
         unraisable.install()
-        Displays(page, connection, text, raw, interrupts).install()
+        displays.install()
         Amendments(
             {
                 "asyncio": asynchronous.amend,
                 "inspect": inspection.amend,
                 "getpass": lambda module: setattr(module, "getpass", stdin.getpass),
+                "matplotlib.pyplot": lambda module: figures.amend_pyplot(module, displays, self.executor.at_end),
+                "plotly.basedatatypes": lambda module: figures.amend_plotly(module, displays),
                 "multiprocessing.context": multiprocess.amend_context,
                 "multiprocessing.popen_spawn_posix": multiprocess.amend_spawn,
                 "multiprocessing.popen_forkserver": multiprocess.amend_spawn,
