@@ -9,6 +9,7 @@ use hibernaculum::runner;
 use crate::bench::BenchArgs;
 use crate::config::ConfigArgs;
 use crate::doctor::DoctorArgs;
+use crate::repl::ReplArgs;
 use crate::run::RunArgs;
 use crate::shell::{CompletionsArgs, ManArgs};
 use crate::stdio::StdioArgs;
@@ -18,6 +19,7 @@ const AFTER: &str = "\
 Examples:
   hib run -c 'x = 41' -c 'x + 1'   42: one session, kept between cells
   hib run analysis.ipynb           a notebook, cell by cell
+  hib repl                         an interactive session
   hib doctor                       what works on this machine
   hib help run                     more examples, and the exit codes
 
@@ -87,6 +89,7 @@ impl MannerArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(RunArgs),
+    Repl(ReplArgs),
     Bench(BenchArgs),
     Doctor(DoctorArgs),
     Config(ConfigArgs),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  main ── args: what was typed ──▶ a module for each subcommand ──▶ Exit: the code that tells how it went
-//!                                     run/, bench/, stdio/, doctor/, config/, shell
+//!                                     run/, repl/, bench/, stdio/, doctor/, config/, shell
 //! ```
 //!
 //! | for | see |
@@ -24,6 +24,7 @@ mod exit;
 mod failure;
 mod panic;
 mod place;
+mod repl;
 mod run;
 mod shell;
 mod stdio;
@@ -56,6 +57,7 @@ fn hib() -> Result<Exit, Failure> {
     args.manner.adopt();
     match &args.command {
         Command::Run(args) => run::run(args),
+        Command::Repl(args) => repl::repl(args),
         Command::Bench(args) => bench::bench(args),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Config(args) => config::config(args, &config),

@@ -100,6 +100,11 @@ pub(crate) struct Place {
 }
 
 impl PlaceArgs {
+    /// What the backend is called.
+    pub(crate) fn backend(&self) -> &str {
+        self.backend.name()
+    }
+
     /// Makes the sandbox and opens the session. When the future is dropped nothing is left.
     pub(crate) async fn open(&self) -> Result<Place, Failure> {
         let spec = self.spec(|name| env::var_os(name))?;

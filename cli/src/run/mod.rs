@@ -27,6 +27,7 @@ use crate::terminal::{Output, Signals, Wish};
 pub(crate) use args::RunArgs;
 use cell::Job;
 use drive::Drive;
+pub(crate) use show::{remark, traceback};
 
 /// How long the end of the sandbox is waited for. What is left then is ended by itself.
 const CLOSING: Duration = Duration::from_secs(10);
@@ -62,7 +63,7 @@ async fn in_session(args: &RunArgs, job: Job) -> Result<Exit, Failure> {
 }
 
 /// What the job came to does not depend on how well the place was tidied up: trouble is told, no more.
-async fn close(place: Place, output: &mut Output) -> Result<(), Failure> {
+pub(crate) async fn close(place: Place, output: &mut Output) -> Result<(), Failure> {
     match tokio::time::timeout(CLOSING, place.close()).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(failure)) => {
@@ -85,11 +86,11 @@ fn nothing_to_run(name: &str) -> Failure {
 }
 
 /// Two workers: one drives the session, one the terminal.
-fn runtime() -> io::Result<Runtime> {
+pub(crate) fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(2).enable_all().build()
 }
 
-fn no_runtime(error: &io::Error) -> Failure {
+pub(crate) fn no_runtime(error: &io::Error) -> Failure {
     Failure::new(
         Exit::BROKEN,
         "hib.runtime",

@@ -89,7 +89,7 @@ fn shown(display: &Display) -> String {
 }
 
 /// What Python would have printed. Of `sys.exit()` that is its message, if it has one that is no exit code.
-fn traceback(error: &PythonError) -> String {
+pub(crate) fn traceback(error: &PythonError) -> String {
     let text = match error.exit_code {
         Some(code) if error.message.is_empty() || error.message.parse() == Ok(code) => return String::new(),
         Some(_) => &error.message,
@@ -99,7 +99,7 @@ fn traceback(error: &PythonError) -> String {
 }
 
 /// What Python's own words do not tell of how it ended.
-fn remark(outcome: &Outcome) -> Option<String> {
+pub(crate) fn remark(outcome: &Outcome) -> Option<String> {
     let state = match &outcome.state {
         StateAfter::Kept => "is kept",
         StateAfter::Lost => "is lost",

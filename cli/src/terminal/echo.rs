@@ -7,14 +7,14 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 
 /// While it lives, the terminal on stdin does not echo.
 #[derive(Debug)]
-pub(super) struct Silence {
+pub(crate) struct Silence {
     terminal: File,
     before: Termios,
 }
 
 impl Silence {
     /// Turns the echo off; `None` where stdin is no terminal, or the terminal refuses.
-    pub(super) fn on_stdin() -> Option<Self> {
+    pub(crate) fn on_stdin() -> Option<Self> {
         let terminal = File::from(rustix::io::dup(rustix::stdio::stdin()).ok()?);
         let before = tcgetattr(&terminal).ok()?;
         let mut silent = before.clone();

@@ -10,6 +10,7 @@ pub(crate) mod paint;
 mod signals;
 
 pub(crate) use answers::Answers;
+pub(crate) use echo::Silence;
 pub(crate) use manner::{ColourWhen, Manner, is_quiet};
 pub(crate) use output::{Output, say};
 pub(crate) use signals::{Signals, Wish};

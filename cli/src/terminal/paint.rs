@@ -32,6 +32,17 @@ pub(crate) fn paint(colour: Colour, text: &str) -> String {
     with(wanted(manner::colour(), std::io::stdout().is_terminal(), variable), colour, text)
 }
 
+/// The same for stderr.
+pub(crate) fn paint_error(colour: Colour, text: &str) -> String {
+    let variable = |name: &str| std::env::var(name).ok();
+    with(wanted(manner::colour(), std::io::stderr().is_terminal(), variable), colour, text)
+}
+
+/// Whether stdout shows colours.
+pub(crate) fn is_coloured() -> bool {
+    wanted(manner::colour(), std::io::stdout().is_terminal(), |name| std::env::var(name).ok())
+}
+
 fn with(is_wanted: bool, colour: Colour, text: impl Display) -> String {
     if is_wanted { format!("\x1b[{}m{text}\x1b[0m", colour.code()) } else { text.to_string() }
 }

@@ -14,6 +14,7 @@ mod input;
 mod json;
 mod notebooks;
 mod quiet;
+mod repl;
 mod scripts;
 mod signals;
 mod snippets;

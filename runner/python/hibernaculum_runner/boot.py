@@ -140,9 +140,9 @@ def _prepare_environment(socket: str) -> None:
     os.environ.setdefault("MPLBACKEND", "agg")  # else matplotlib looks for a screen
     place = os.path.join(os.path.dirname(os.path.abspath(socket)), "packages")
     try:
-        os.makedirs(os.environ.setdefault("HIBERNACULUM_PACKAGES", place), exist_ok=True)
+        os.mkdir(os.environ.setdefault("HIBERNACULUM_PACKAGES", place))
     except OSError:
-        pass  # `%pip install` will say so
+        pass  # it is there, or `%pip install` will say why not
 
 
 def preload(modules: List[str], workdir: str) -> None:

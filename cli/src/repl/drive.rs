@@ -1,0 +1,168 @@
+//! Runs one piece of code: events out as they come, answers in, Ctrl-C across.
+
+use hibernaculum::{
+    Display, Error, EventKind, Execution, ExecutionError, ExecutionRequest, InputToken, Outcome,
+    OutputStream, Session, StateAfter, Status, StdinPolicy, Timeout,
+};
+
+use super::lines::Lines;
+use crate::failure::Failure;
+use crate::run::{remark, traceback};
+use crate::terminal::paint::{Colour, paint, paint_error};
+use crate::terminal::{Output, Signals, Silence, Wish};
+
+/// What a session is shown on.
+pub(super) struct Drive<'a> {
+    pub(super) session: &'a Session,
+    pub(super) output: &'a mut Output,
+    pub(super) signals: &'a mut Signals,
+    /// Where answers come from; `None`: nobody is there to give them.
+    pub(super) lines: Option<&'a Lines>,
+    pub(super) timeout: Timeout,
+}
+
+impl Drive<'_> {
+    /// Runs it to its end, whoever ends it.
+    pub(super) async fn run(&mut self, code: &str) -> Result<Outcome, Failure> {
+        let stdin = if self.lines.is_some() { StdinPolicy::Ask } else { StdinPolicy::Deny };
+        let request = ExecutionRequest::new(code).stdin(stdin).timeout(self.timeout);
+        let id = request.id;
+        let mut execution = self.session.start(request).await?;
+        let mut question: Option<InputToken> = None;
+        let mut silence = None;
+        loop {
+            tokio::select! {
+                biased;
+                wish = self.signals.next() => match wish {
+                    Wish::Interrupt => {
+                        self.session.interrupt(&id).await?;
+                    }
+                    Wish::End(exit) => return Err(Failure::Quiet(exit)),
+                },
+                event = execution.next() => {
+                    let Some(event) = event else { return Err(execution.error().into()) };
+                    if let EventKind::InputRequest { token, password, .. } = &event.kind {
+                        // Before the prompt is shown: nobody shall type a password too early.
+                        silence = password.then(Silence::on_stdin).flatten();
+                        question = Some(token.clone());
+                    }
+                    if let Some(outcome) = self.show(event.kind, &mut execution).await? {
+                        return Ok(outcome);
+                    }
+                }
+                line = answer(self.lines), if question.is_some() => {
+                    let reply = line.map_err(|error| unreadable(&error))?;
+                    if silence.take().is_some() {
+                        self.output.write(OutputStream::Stderr, "\n").await?; // what was typed was not shown, its end neither
+                    }
+                    if let Some(token) = question.take() {
+                        match self.session.answer(&token, reply).await {
+                            Ok(()) | Err(Error::Execution(ExecutionError::NoSuchInput { .. })) => {}
+                            Err(error) => return Err(error.into()),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Shows an event; gives the outcome, if it was the last.
+    async fn show(&mut self, kind: EventKind, execution: &mut Execution) -> Result<Option<Outcome>, Failure> {
+        let output = &mut *self.output;
+        match kind {
+            EventKind::Output { stream, text } | EventKind::Background { stream, text } => {
+                output.write(stream, &text).await?;
+            }
+            EventKind::InputRequest { prompt, .. } => output.write(OutputStream::Stdout, &prompt).await?,
+            EventKind::Display(display) => output.write(OutputStream::Stdout, &shown(&display)).await?,
+            EventKind::Gap { .. } => output.remark("some output is missing here").await?,
+            EventKind::Finished(outcome) => {
+                self.end(&outcome).await?;
+                return Ok(Some(*outcome));
+            }
+            EventKind::Failed { .. } => return Err(execution.error().into()),
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    async fn end(&mut self, outcome: &Outcome) -> Result<(), Failure> {
+        let output = &mut *self.output;
+        if let Some(value) = &outcome.value {
+            let label = paint(Colour::Red, &format!("Out[{}]:", outcome.count));
+            // What has several lines begins on a line of its own, so that its columns stand.
+            let gap = if value.repr.contains('\n') { "\n" } else { " " };
+            output.write(OutputStream::Stdout, &format!("{label}{gap}{}\n", value.repr)).await?;
+            if value.cut > 0 {
+                output.remark(&format!("{} bytes of this value are left out", value.cut)).await?;
+            }
+        }
+        if let Some(error) = &outcome.error {
+            output.write(OutputStream::Stderr, &coloured(&traceback(error))).await?;
+        }
+        if let Some(remark) = remark(outcome) {
+            output.complain(&remark).await?;
+        }
+        if outcome.state == StateAfter::Lost && outcome.status != Status::Completed {
+            output.complain("a fresh interpreter goes on; its names are gone").await?;
+        }
+        for warning in &outcome.warnings {
+            output.remark(&format!("warning: {warning}")).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The next line, or never, where nobody gives one.
+async fn answer(lines: Option<&Lines>) -> std::io::Result<hibernaculum::InputReply> {
+    match lines {
+        Some(lines) => lines.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A display as text, with the names of the forms that a terminal cannot show.
+fn shown(display: &Display) -> String {
+    let others: Vec<_> = display
+        .data
+        .iter()
+        .filter(|(kind, _)| *kind != "text/plain")
+        .map(|(kind, data)| format!("{kind}, {} bytes", data.len()))
+        .collect();
+    let text = display.data.get("text/plain").map(|text| format!("{text}\n")).unwrap_or_default();
+    let note = if others.is_empty() { String::new() } else { format!("<also as {}>\n", others.join("; ")) };
+    text + &note
+}
+
+/// A traceback whose last line stands out.
+fn coloured(traceback: &str) -> String {
+    let body = traceback.trim_end_matches('\n');
+    match body.rsplit_once('\n') {
+        _ if body.is_empty() => String::new(),
+        Some((before, last)) => format!("{before}\n{}\n", paint_error(Colour::Red, last)),
+        None => format!("{}\n", paint_error(Colour::Red, body)),
+    }
+}
+
+fn unreadable(error: &std::io::Error) -> Failure {
+    Failure::new(
+        crate::exit::Exit::NO_INPUT,
+        "input.unreadable",
+        "the terminal cannot be read",
+        "the code asked for a line of input, and the system refused to read one",
+        "see whether the terminal is still there",
+    )
+    .because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_display_names_the_forms_that_a_terminal_cannot_show() {
+        let data = [("text/plain", "x"), ("image/png", "abcd")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let display = Display { data: data.into_iter().collect(), ..Display::default() };
+        assert_eq!(shown(&display), "x\n<also as image/png, 4 bytes>\n");
+    }
+}

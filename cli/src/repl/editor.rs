@@ -1,0 +1,336 @@
+//! The prompt: what is typed, coloured, completed and remembered. The editing itself is reedline's.
+
+use std::borrow::Cow;
+use std::fs;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hibernaculum::{Backend, NamespaceFilter, Session, SessionId};
+use nu_ansi_term::{Color, Style};
+use reedline::{
+    ColumnarMenu, Completer, CompletionResult, Emacs, FileBackedHistory, Highlighter, KeyCode, KeyModifiers,
+    MenuBuilder as _, Prompt, PromptEditMode, PromptHistorySearch, PromptHistorySearchStatus, Reedline,
+    ReedlineEvent, ReedlineMenu, Signal, Span, StyledText, Suggestion, ValidationResult, Validator,
+    default_emacs_keybindings,
+};
+use tokio::runtime::Handle;
+
+use super::commands;
+use super::python::{self, KEYWORDS, Kind};
+
+/// Lines that are kept from session to session.
+const REMEMBERED: usize = 10_000;
+/// A session that does not tell its names in this time has others things to do.
+const PATIENCE: Duration = Duration::from_millis(300);
+const MENU: &str = "completions";
+
+const BUILTINS: &[&str] = &[
+    "abs",
+    "all",
+    "any",
+    "bool",
+    "bytes",
+    "callable",
+    "chr",
+    "dict",
+    "dir",
+    "display",
+    "divmod",
+    "enumerate",
+    "eval",
+    "exec",
+    "filter",
+    "float",
+    "format",
+    "frozenset",
+    "getattr",
+    "hasattr",
+    "hash",
+    "help",
+    "hex",
+    "id",
+    "input",
+    "int",
+    "isinstance",
+    "issubclass",
+    "iter",
+    "len",
+    "list",
+    "map",
+    "max",
+    "min",
+    "next",
+    "object",
+    "open",
+    "ord",
+    "pow",
+    "print",
+    "property",
+    "range",
+    "repr",
+    "reversed",
+    "round",
+    "set",
+    "setattr",
+    "slice",
+    "sorted",
+    "staticmethod",
+    "str",
+    "sum",
+    "super",
+    "tuple",
+    "type",
+    "vars",
+    "zip",
+];
+
+/// What a person did at the prompt.
+#[derive(Debug)]
+pub(super) enum Typed {
+    /// This is to be run.
+    Text(String),
+    /// Ctrl-C: what was typed is forgotten.
+    Nothing,
+    /// Ctrl-D.
+    Leave,
+}
+
+/// The editor of one session.
+pub(super) struct Editor {
+    reedline: Reedline,
+}
+
+impl Editor {
+    /// `history`: where it is kept; nowhere, if that is `None` or cannot be used.
+    pub(super) fn new(
+        session: &Session,
+        runtime: Handle,
+        history: Option<PathBuf>,
+        is_coloured: bool,
+    ) -> Self {
+        let mut keys = default_emacs_keybindings();
+        keys.add_binding(
+            KeyModifiers::NONE,
+            KeyCode::Tab,
+            ReedlineEvent::UntilFound(vec![ReedlineEvent::Menu(MENU.to_owned()), ReedlineEvent::MenuNext]),
+        );
+        let menu = ColumnarMenu::default().with_name(MENU);
+        let mut reedline = Reedline::create()
+            .with_validator(Box::new(Complete))
+            .with_completer(Box::new(Names {
+                backend: Arc::clone(session.backend()),
+                session: session.id(),
+                runtime,
+            }))
+            .with_quick_completions(true)
+            .with_partial_completions(true)
+            .with_menu(ReedlineMenu::EngineCompleter(Box::new(menu)))
+            .with_edit_mode(Box::new(Emacs::new(keys)))
+            .with_ansi_colors(is_coloured)
+            .use_bracketed_paste(true);
+        if is_coloured {
+            reedline = reedline.with_highlighter(Box::new(Colours));
+        } else {
+            reedline = reedline.with_highlighter(Box::new(Plain));
+        }
+        if let Some(history) = history.and_then(|path| remembered(path).ok()) {
+            reedline = reedline.with_history(Box::new(history));
+        }
+        Self { reedline }
+    }
+
+    /// Reads one piece of code, or one command. Blocks.
+    pub(super) fn read(&mut self, number: u64) -> io::Result<Typed> {
+        Ok(match self.reedline.read_line(&In(number)).map_err(io::Error::other)? {
+            Signal::Success(text) => Typed::Text(text),
+            Signal::CtrlD => Typed::Leave,
+            _ => Typed::Nothing,
+        })
+    }
+}
+
+/// `$XDG_STATE_HOME/hib/history`.
+pub(super) fn history_file(variable: impl Fn(&str) -> Option<std::ffi::OsString>) -> Option<PathBuf> {
+    let absolute = |path: PathBuf| path.is_absolute().then_some(path);
+    let state = variable("XDG_STATE_HOME").map(PathBuf::from).and_then(absolute);
+    let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state")).and_then(absolute);
+    Some(state.or_else(home)?.join("hib/history"))
+}
+
+/// The history, in a file that nobody else can read: what people type may be secret.
+fn remembered(path: PathBuf) -> io::Result<FileBackedHistory> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
+    FileBackedHistory::with_file(REMEMBERED, path).map_err(io::Error::other)
+}
+
+struct Complete;
+
+impl Validator for Complete {
+    fn validate(&self, text: &str) -> ValidationResult {
+        if commands::is_command(text) || python::is_complete(text) {
+            ValidationResult::Complete
+        } else {
+            ValidationResult::Incomplete
+        }
+    }
+}
+
+struct Colours;
+
+impl Highlighter for Colours {
+    fn highlight(&self, text: &str, _cursor: usize) -> StyledText {
+        let mut styled = StyledText::new();
+        if commands::is_command(text) {
+            styled.push((Color::Cyan.normal(), text.to_owned()));
+            return styled;
+        }
+        for (kind, place) in python::pieces(text) {
+            let style = match kind {
+                Kind::Keyword => Color::Blue.bold(),
+                Kind::Number => Color::Cyan.normal(),
+                Kind::Text => Color::Green.normal(),
+                Kind::Comment => Style::new().dimmed(),
+                Kind::Magic => Color::Purple.normal(),
+                Kind::Name | Kind::Other => Style::new(),
+            };
+            styled.push((style, text.get(place).unwrap_or_default().to_owned()));
+        }
+        styled
+    }
+}
+
+struct Plain;
+
+impl Highlighter for Plain {
+    fn highlight(&self, text: &str, _cursor: usize) -> StyledText {
+        let mut styled = StyledText::new();
+        styled.push((Style::new(), text.to_owned()));
+        styled
+    }
+}
+
+/// Completes what the session knows. None of its code is run for that.
+struct Names {
+    backend: Arc<dyn Backend>,
+    session: SessionId,
+    runtime: Handle,
+}
+
+impl Completer for Names {
+    fn complete(&mut self, text: &str, cursor: usize) -> CompletionResult {
+        let before = text.get(..cursor).unwrap_or(text);
+        let (start, words) = self.words(before);
+        let span = Span::new(start, cursor);
+        let suggestion = |value: String| Suggestion { value, span, ..Suggestion::default() };
+        CompletionResult::fresh(words.into_iter().map(suggestion).collect::<Vec<_>>())
+    }
+}
+
+impl Names {
+    /// Where the word begins that is to be completed, and what it may become.
+    fn words(&self, before: &str) -> (usize, Vec<String>) {
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        if line.trim().is_empty() {
+            return (before.len(), vec!["    ".to_owned()]); // a tab, as in every editor of Python
+        }
+        if commands::is_command(before) {
+            let known = commands::names().filter(|name| name.starts_with(before)).map(str::to_owned);
+            return (0, known.collect());
+        }
+        let start = before.rfind(|c: char| !c.is_alphanumeric() && c != '_').map_or(0, |at| {
+            at + before.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8)
+        });
+        let word = before.get(start..).unwrap_or_default();
+        let is_attribute = before.get(..start).is_some_and(|before| before.ends_with('.'));
+        if word.is_empty() || is_attribute {
+            return (start, Vec::new());
+        }
+        let mut words = self.names(word);
+        let known = KEYWORDS.iter().chain(BUILTINS).filter(|known| known.starts_with(word));
+        words.extend(known.map(|known| (*known).to_owned()));
+        words.sort_unstable();
+        words.dedup();
+        (start, words)
+    }
+
+    fn names(&self, prefix: &str) -> Vec<String> {
+        let filter = NamespaceFilter::default().prefix(prefix);
+        let listing = async {
+            tokio::time::timeout(PATIENCE, self.backend.namespace_list(&self.session, filter)).await
+        };
+        match self.runtime.block_on(listing) {
+            Ok(Ok(listing)) => listing.variables.into_iter().map(|variable| variable.name).collect(),
+            _ => Vec::new(), // the prompt says nothing about it: the next execution will
+        }
+    }
+}
+
+/// `In [7]: `, and dots of the same width before the lines below.
+struct In(u64);
+
+impl Prompt for In {
+    fn render_prompt_left(&self) -> Cow<'_, str> {
+        Cow::Owned(format!("In [{}]", self.0))
+    }
+
+    fn render_prompt_right(&self) -> Cow<'_, str> {
+        Cow::Borrowed("")
+    }
+
+    fn render_prompt_indicator(&self, _mode: PromptEditMode) -> Cow<'_, str> {
+        Cow::Borrowed(": ")
+    }
+
+    fn render_prompt_multiline_indicator(&self) -> Cow<'_, str> {
+        Cow::Owned(format!("{:>1$} ", "...:", format!("In [{}]:", self.0).len()))
+    }
+
+    fn render_prompt_history_search_indicator(&self, search: PromptHistorySearch) -> Cow<'_, str> {
+        let failing =
+            if matches!(search.status, PromptHistorySearchStatus::Failing) { "nothing like " } else { "" };
+        Cow::Owned(format!(" (history: {failing}{}) ", search.term))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_history_is_where_state_is_kept_and_for_its_owner_only() {
+        let variable = |pairs: &'static [(&str, &str)]| {
+            move |name: &str| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into())
+        };
+        let path = |pairs| history_file(variable(pairs));
+        assert_eq!(path(&[("XDG_STATE_HOME", "/s"), ("HOME", "/h")]), Some("/s/hib/history".into()));
+        assert_eq!(
+            path(&[("XDG_STATE_HOME", "s"), ("HOME", "/h")]),
+            Some("/h/.local/state/hib/history".into())
+        );
+        assert_eq!(path(&[]), None);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("hib/history");
+        remembered(file.clone()).unwrap();
+        assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn the_lines_below_the_prompt_are_as_wide_as_it() {
+        let width = |number| {
+            let prompt = In(number);
+            let first = prompt.render_prompt_left().len() + 2;
+            (first, prompt.render_prompt_multiline_indicator().len())
+        };
+        for (first, below) in [width(1), width(99), width(12345)] {
+            assert_eq!(first, below);
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! `hib repl`, typed into through a real pseudo-terminal, and with its code piped in.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::termios::{Winsize, tcsetwinsize};
+
+use crate::driver::hib;
+use crate::terminal::terminal;
+
+/// A hang is a failure, not a mystery.
+const PATIENCE: Duration = Duration::from_mins(1);
+const CTRL_C: &str = "\x03";
+const CTRL_D: &str = "\x04";
+
+/// Somebody at a terminal in which `hib repl` runs.
+struct Person {
+    terminal: File,
+    shown: Receiver<Vec<u8>>,
+    /// What was shown and not yet looked at.
+    text: String,
+    child: Child,
+}
+
+impl Person {
+    fn starts(state: &Path, options: &[&str], variables: &[(&str, &str)]) -> Self {
+        let (person, program) = terminal();
+        tcsetwinsize(&person, Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        let [input, errors] = [program.try_clone().unwrap(), program.try_clone().unwrap()];
+        // Ctrl-C is a signal for whom the terminal controls.
+        let child = Command::new("setsid")
+            .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_hib"), "repl"])
+            .args(options)
+            .env("XDG_STATE_HOME", state)
+            .env("HIBERNACULUM_CONFIG", "/dev/null")
+            .env("TERM", "xterm-256color")
+            .env_remove("NO_COLOR")
+            .envs(variables.iter().copied())
+            .current_dir(state)
+            .stdin(Stdio::from(input))
+            .stdout(Stdio::from(program))
+            .stderr(Stdio::from(errors))
+            .spawn()
+            .unwrap();
+        #[expect(clippy::disallowed_methods, reason = "there is no runtime here to be blocked")]
+        let (send, shown) = sync_channel(1024);
+        let mut reader = person.try_clone().unwrap();
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            // A terminal whose program has ended refuses to be read.
+            while let Ok(count) = reader.read(&mut bytes) {
+                if send.send(bytes.iter().take(count).copied().collect()).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut person = Self { terminal: person, shown, text: String::new(), child };
+        person.sees("In [1]");
+        person
+    }
+
+    fn types(&mut self, keys: &str) {
+        self.terminal.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Waits until the terminal shows a text; gives what was shown up to it.
+    fn sees(&mut self, wanted: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(at) = self.text.find(wanted) {
+                let rest = self.text.split_off(at + wanted.len());
+                return std::mem::replace(&mut self.text, rest);
+            }
+            match self.shown.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(bytes) => self.hears(&bytes),
+                Err(RecvTimeoutError::Timeout) => panic!("{wanted:?} is not shown, but: {:?}", self.text),
+                Err(RecvTimeoutError::Disconnected) => panic!("ended before {wanted:?}: {:?}", self.text),
+            }
+        }
+    }
+
+    fn hears(&mut self, bytes: &[u8]) {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        // A line editor asks where the cursor is; a terminal would tell.
+        for _ in text.matches("\x1b[6n") {
+            self.terminal.write_all(b"\x1b[1;1R").unwrap();
+        }
+        self.text += &text;
+    }
+
+    /// Runs one line, and waits for the prompt with this number.
+    fn enters(&mut self, line: &str, prompt: u32) -> String {
+        self.types(&format!("{line}\r"));
+        self.sees(&format!("In [{prompt}]"))
+    }
+
+    fn leaves(mut self) -> Option<i32> {
+        self.types(CTRL_D);
+        self.ends()
+    }
+
+    fn ends(&mut self) -> Option<i32> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            while let Ok(bytes) = self.shown.recv_timeout(Duration::from_millis(10)) {
+                self.hears(&bytes);
+            }
+        }
+        panic!("it does not end, and shows: {:?}", self.text);
+    }
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn state() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+#[test]
+fn values_are_shown_and_ctrl_d_leaves() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &[], &[]);
+    person.enters("x = 40", 2);
+    person.types("x + 2\r");
+    assert!(person.sees(" 42\r\n").contains("Out[2]:"));
+    person.sees("In [3]");
+    assert_eq!(person.leaves(), Some(0));
+}
+
+#[test]
+fn a_block_ends_with_an_empty_line() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &["--no-history"], &[]);
+    person.types("def f(n):\r    return n * 6\r");
+    person.sees("...:");
+    person.enters("", 2);
+    person.types("f(\r");
+    person.types("7)\r");
+    person.sees(" 42\r\n");
+}
+
+#[test]
+fn names_are_completed_from_the_session() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &[], &[]);
+    person.enters("hibernating_snakes = 41", 2);
+    person.types("hibern\t");
+    person.sees("hibernating_snakes");
+    person.types(" + 1\r");
+    person.sees(" 42\r\n");
+    person.sees("In [3]");
+    person.types(":inf\t\r");
+    person.sees("workdir");
+}
+
+#[test]
+fn ctrl_c_interrupts_and_keeps_the_state() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &[], &[]);
+    person.enters("kept = 40 + 2", 2);
+    person.types("\x1b[200~print('so ' + 'it begins')\rwhile True: pass\x1b[201~\r");
+    person.sees("so it begins");
+    person.types(CTRL_C);
+    person.sees("KeyboardInterrupt");
+    person.sees("In [3]");
+    person.types("kept\r");
+    person.sees(" 42\r\n");
+    person.sees("In [4]");
+    // At the prompt it forgets the line, and nothing else.
+    person.types("1 + ");
+    person.sees("+");
+    person.types(CTRL_C);
+    person.sees("In [4]");
+    person.enters("kept + 1", 5).contains(" 43\r\n").then_some(()).unwrap();
+}
+
+#[test]
+fn questions_are_answered_and_passwords_not_shown() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &[], &[]);
+    person.types("[input(f'the {1}st? '), len(input('second? '))]\r");
+    person.sees("the 1st? ");
+    person.types("one\n");
+    person.sees("second? ");
+    person.types("two\n");
+    person.sees("['one', 3]");
+    person.types("__import__('getpass').getpass(f'{6 * 7} pin: ')[::-1]\r");
+    person.sees("42 pin: ");
+    person.types("1234\n");
+    let shown = person.sees("'4321'");
+    assert!(!shown.contains("1234"), "{shown:?}");
+}
+
+#[test]
+fn a_session_that_dies_is_followed_by_a_fresh_one() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &[], &[]);
+    person.enters("x = 1", 2);
+    person.types("import os; os._exit(3)\r");
+    person.sees("exited with code 3; its state is lost");
+    person.sees("its names are gone");
+    person.types("6 * 7\r");
+    person.sees(" 42\r\n");
+}
+
+#[test]
+fn the_history_is_kept_for_its_owner_and_found_again() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &[], &[]);
+    person.enters("remembered = 6 * 7", 2);
+    assert_eq!(person.leaves(), Some(0));
+    let file = state.path().join("hib/history");
+    assert!(std::fs::read_to_string(&file).unwrap().contains("remembered = 6 * 7"));
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let mut person = Person::starts(state.path(), &[], &[]);
+    person.types("\x1b[A");
+    person.sees("remembered");
+    person.enters("", 2);
+    person.types("remembered\r");
+    person.sees(" 42\r\n");
+    drop(person);
+    let other = tempfile::tempdir().unwrap();
+    let mut person = Person::starts(other.path(), &["--no-history"], &[]);
+    person.enters("secret = 1", 2);
+    assert_eq!(person.leaves(), Some(0));
+    assert!(!other.path().join("hib/history").exists());
+}
+
+#[test]
+fn without_colours_there_are_none() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &[], &[("NO_COLOR", "1")]);
+    person.types("6 * 7\r");
+    let shown = person.sees(" 42\r\n");
+    assert!(shown.contains("Out[1]: 42"), "{shown:?}");
+    person.types("1 / 0\r");
+    let shown = person.sees("ZeroDivisionError: division by zero");
+    assert!(!shown.contains("\x1b[31m") && !shown.contains("\x1b[36m"), "{shown:?}");
+}
+
+#[test]
+fn a_long_paste_and_another_window_change_nothing() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &["--no-history"], &[]);
+    let lines: Vec<_> = (0..500).map(|number| format!("    {number},\r")).collect();
+    let lines = lines.concat();
+    person.types(&format!("\x1b[200~xs = [\r{lines}]\x1b[201~\r"));
+    person.sees("In [2]");
+    tcsetwinsize(&person.terminal, Winsize { ws_row: 10, ws_col: 30, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+    person.types("sum(xs) + len(xs)\r");
+    person.sees("125250");
+}
+
+#[test]
+fn commands_tell_of_the_session() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &[], &[]);
+    person.enters("snakes = ['adder', 'asp']", 2);
+    person.types(":vars\r");
+    person.sees("list(2)");
+    person.types(":time\r");
+    person.sees("transport");
+    person.types(":limits\r");
+    person.sees("process_memory");
+    person.types(":nosuch\r");
+    person.sees(":help lists them all");
+    person.types(":reset\r");
+    person.sees("the names are gone");
+    person.types(":vars\r");
+    person.sees("no such names");
+    person.types(":quit\r");
+    assert_eq!(person.ends(), Some(0));
+}
+
+#[test]
+fn exit_leaves_with_its_code() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &[], &[]);
+    person.types("import sys; sys.exit(3)\r");
+    assert_eq!(person.ends(), Some(3));
+}
+
+#[test]
+fn code_that_is_piped_in_runs_statement_by_statement() {
+    let code = "x = 40\ndef f():\n    return x\n\n    # the end\nf() + 2\n:vars x\n1 / 0\nf() + 3\n";
+    let ran = hib(["repl", "--quiet"]).stdin(code).run();
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stdout.contains("Out[3]: 42\n") && ran.stdout.contains("Out[5]: 43\n"), "{ran:?}");
+    assert!(ran.stdout.contains("int"), "{ran:?}");
+    assert!(ran.stderr.contains("ZeroDivisionError"), "{ran:?}");
+}
+
+#[test]
+fn piped_code_that_asks_is_told_that_nobody_answers() {
+    let ran = hib(["repl"]).stdin("input('name? ')\n").run();
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("EOFError"), "{ran:?}");
+}
