@@ -12,6 +12,12 @@ use crate::{
 /// A kind of place that can run sandboxes. Object safe: programs hold an `Arc<dyn Backend>`.
 pub trait Backend: Sandboxes + SandboxExecution + SandboxCheckpoints + SandboxFiles {
     /// What this backend can do. What is not listed answers [`Error::Unsupported`].
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend) -> Result<(), hibernaculum_core::Error> {
+    /// println!("{} offers {:?}", backend.features().backend, backend.features().features);
+    /// # Ok(()) }
+    /// ```
     fn features(&self) -> &Features;
 }
 
@@ -19,6 +25,12 @@ pub trait Backend: Sandboxes + SandboxExecution + SandboxCheckpoints + SandboxFi
 #[async_trait]
 pub trait Sandboxes: Send + Sync {
     /// Makes a sandbox and waits until it takes sessions.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend) -> Result<(), hibernaculum_core::Error> {
+    /// let sandbox = backend.create(hibernaculum_core::SandboxSpec::default()).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -32,6 +44,12 @@ pub trait Sandboxes: Send + Sync {
 
     /// Tells about a sandbox.
     ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SandboxId) -> Result<(), hibernaculum_core::Error> {
+    /// println!("{:?}", backend.get(&id).await?.state);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`crate::SandboxError::Unknown`].
@@ -42,6 +60,14 @@ pub trait Sandboxes: Send + Sync {
     async fn get(&self, sandbox: &SandboxId) -> Result<SandboxInfo, Error>;
 
     /// Lists the sandboxes, the oldest first.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend) -> Result<(), hibernaculum_core::Error> {
+    /// for sandbox in backend.list().await? {
+    ///     println!("{}", sandbox.id);
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -54,6 +80,12 @@ pub trait Sandboxes: Send + Sync {
 
     /// Ends a sandbox with everything in it, and waits until nothing is left. That it is gone already is no error.
     ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SandboxId) -> Result<(), hibernaculum_core::Error> {
+    /// backend.destroy(&id).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Transport`] where the backend cannot be asked.
@@ -64,6 +96,12 @@ pub trait Sandboxes: Send + Sync {
     async fn destroy(&self, sandbox: &SandboxId) -> Result<(), Error>;
 
     /// Ends a sandbox as soon as may be, without waiting: what a handle that is dropped calls. Never blocks.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SandboxId) -> Result<(), hibernaculum_core::Error> {
+    /// backend.abandon(&id); // what `Drop` does: it ends soon
+    /// # Ok(()) }
+    /// ```
     fn abandon(&self, sandbox: &SandboxId);
 }
 
@@ -71,6 +109,12 @@ pub trait Sandboxes: Send + Sync {
 #[async_trait]
 pub trait SandboxExecution: Send + Sync {
     /// Opens a session and waits until it takes code.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SandboxId) -> Result<(), hibernaculum_core::Error> {
+    /// let session = backend.open_session(&id, hibernaculum_core::SessionSpec::default()).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -84,6 +128,12 @@ pub trait SandboxExecution: Send + Sync {
 
     /// Tells about a session.
     ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId) -> Result<(), hibernaculum_core::Error> {
+    /// println!("{:?}", backend.session(&id).await?.state);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`crate::SessionError::Unknown`].
@@ -94,6 +144,12 @@ pub trait SandboxExecution: Send + Sync {
     async fn session(&self, session: &SessionId) -> Result<SessionInfo, Error>;
 
     /// Lists the open sessions of a sandbox, the oldest first.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SandboxId) -> Result<(), hibernaculum_core::Error> {
+    /// println!("{} sessions", backend.sessions(&id).await?.len());
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -106,6 +162,12 @@ pub trait SandboxExecution: Send + Sync {
 
     /// Ends a session and all its processes; running and waiting executions end as interrupted. That it is closed already is no error.
     ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId) -> Result<(), hibernaculum_core::Error> {
+    /// backend.close_session(&id).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`crate::SessionError::Unknown`] for a session that never was.
@@ -116,9 +178,21 @@ pub trait SandboxExecution: Send + Sync {
     async fn close_session(&self, session: &SessionId) -> Result<(), Error>;
 
     /// Closes a session as soon as may be, without waiting: what a handle that is dropped calls. Never blocks.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId) -> Result<(), hibernaculum_core::Error> {
+    /// backend.abandon_session(&id);
+    /// # Ok(()) }
+    /// ```
     fn abandon_session(&self, session: &SessionId);
 
     /// Puts code into the session's queue. Executions of one session run in the order of these calls.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId) -> Result<(), hibernaculum_core::Error> {
+    /// let result = backend.execute(&id, "6 * 7".into()).await?.await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -131,6 +205,12 @@ pub trait SandboxExecution: Send + Sync {
     async fn execute(&self, session: &SessionId, request: ExecutionRequest) -> Result<Execution, Error>;
 
     /// Takes up the events of an execution that was detached, or whose stream another holds, after those up to `after_seq` (0: from the first).
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId, execution: hibernaculum_core::ExecutionId) -> Result<(), hibernaculum_core::Error> {
+    /// let execution = backend.attach(&id, &execution, 0).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -151,6 +231,12 @@ pub trait SandboxExecution: Send + Sync {
     ///
     /// Returns at once; the execution's own stream tells how it ended.
     ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId, execution: hibernaculum_core::ExecutionId) -> Result<(), hibernaculum_core::Error> {
+    /// let had_not_ended = backend.interrupt(&id, &execution).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`crate::SessionError::Unknown`], [`crate::ExecutionError::Unknown`].
@@ -161,6 +247,12 @@ pub trait SandboxExecution: Send + Sync {
     async fn interrupt(&self, session: &SessionId, execution: &ExecutionId) -> Result<bool, Error>;
 
     /// Answers an [`crate::EventKind::InputRequest`].
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId, token: hibernaculum_core::InputToken) -> Result<(), hibernaculum_core::Error> {
+    /// backend.answer(&id, &token, "a line".into()).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -176,6 +268,12 @@ pub trait SandboxExecution: Send + Sync {
 
     /// Lists the names of a session; runs no user code. Like all `namespace_…` calls it takes its turn after the executions that were
     /// admitted before it, counts as one of the queue, and gives up after 30 s.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId) -> Result<(), hibernaculum_core::Error> {
+    /// let listing = backend.namespace_list(&id, hibernaculum_core::NamespaceFilter::default()).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -197,6 +295,12 @@ pub trait SandboxExecution: Send + Sync {
     /// The JSON form of a variable, where it has an exact one: `None`, `bool`, `int`, finite `float`, `str`, and lists and dicts (with `str` keys)
     /// of those. Runs no user code.
     ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId) -> Result<(), hibernaculum_core::Error> {
+    /// let value = backend.namespace_get(&id, "depth").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`SandboxExecution::namespace_list`], [`crate::SessionError::NoSuchName`], [`crate::SessionError::NotJson`].
@@ -210,6 +314,16 @@ pub trait SandboxExecution: Send + Sync {
     }
 
     /// The `repr` of a variable. It is user code: where it does not end in time it is interrupted like an execution. What it prints is dropped.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId) -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_core::{ByteSize, ReprLimits};
+    /// use std::time::Duration;
+    ///
+    /// let limits = ReprLimits::new(ByteSize::kib(4), Duration::from_secs(1));
+    /// let value = backend.namespace_repr(&id, "frame", limits).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -230,6 +344,12 @@ pub trait SandboxExecution: Send + Sync {
 
     /// Binds a name to a value; `true` where it was bound before. No execution's changes tell of it.
     ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId) -> Result<(), hibernaculum_core::Error> {
+    /// backend.namespace_set(&id, "depth", 42.into()).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`SandboxExecution::namespace_list`]; [`Error::Config`] for what cannot be a name, or is one of Python's own or the session's.
@@ -249,6 +369,12 @@ pub trait SandboxExecution: Send + Sync {
 
     /// Deletes a name; `false` where it was not bound.
     ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId) -> Result<(), hibernaculum_core::Error> {
+    /// backend.namespace_delete(&id, "depth").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`SandboxExecution::namespace_list`]; [`Error::Config`] for one of Python's own names or the session's.
@@ -262,6 +388,12 @@ pub trait SandboxExecution: Send + Sync {
     }
 
     /// Drops all names, with `_`, `In` and `Out`, and keeps the interpreter: its imports, its threads, its execution count.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId) -> Result<(), hibernaculum_core::Error> {
+    /// backend.namespace_clear(&id).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

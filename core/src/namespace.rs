@@ -53,6 +53,12 @@ pub struct NamespaceFilter {
 
 impl NamespaceFilter {
     /// Only names that begin so.
+    ///
+    /// ```
+    /// use hibernaculum_core::NamespaceFilter;
+    ///
+    /// let filter = NamespaceFilter::default().prefix("df_");
+    /// ```
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
@@ -60,6 +66,12 @@ impl NamespaceFilter {
     }
 
     /// Only variables of these kinds.
+    ///
+    /// ```
+    /// use hibernaculum_core::{NamespaceFilter, VariableKind};
+    ///
+    /// let filter = NamespaceFilter::default().kinds([VariableKind::Data, VariableKind::Module]);
+    /// ```
     #[must_use]
     pub fn kinds(mut self, kinds: impl IntoIterator<Item = VariableKind>) -> Self {
         self.kinds = kinds.into_iter().collect();
@@ -101,6 +113,13 @@ impl ReprLimits {
     pub const MOST: ByteSize = ByteSize::mib(16);
 
     /// So many bytes, in so much time.
+    ///
+    /// ```
+    /// use hibernaculum_core::{ByteSize, ReprLimits};
+    /// use std::time::Duration;
+    ///
+    /// let limits = ReprLimits::new(ByteSize::kib(64), Duration::from_millis(200));
+    /// ```
     pub fn new(bytes: ByteSize, timeout: Duration) -> Self {
         Self { bytes, timeout }
     }

@@ -46,6 +46,12 @@ pub struct Registry {
 
 impl Registry {
     /// The backends that this crate was built with: one for each feature flag that is a backend's.
+    ///
+    /// ```
+    /// use hibernaculum::Registry;
+    ///
+    /// assert!(Registry::builtin().names().any(|name| name == "local"));
+    /// ```
     pub fn builtin() -> Self {
         let mut registry = Self::empty();
         builtin::register(&mut registry);
@@ -53,6 +59,10 @@ impl Registry {
     }
 
     /// No backend at all.
+    ///
+    /// ```
+    /// assert_eq!(hibernaculum::Registry::empty().names().count(), 0);
+    /// ```
     pub fn empty() -> Self {
         Self { factories: BTreeMap::new() }
     }
@@ -70,6 +80,12 @@ impl Registry {
     }
 
     /// The names, in order.
+    ///
+    /// ```
+    /// for name in hibernaculum::Registry::builtin().names() {
+    ///     println!("{name}");
+    /// }
+    /// ```
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.factories.keys().map(String::as_str)
     }

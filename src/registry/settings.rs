@@ -23,6 +23,12 @@ pub struct Settings(Map<String, Value>);
 
 impl Settings {
     /// Sets one of them.
+    ///
+    /// ```
+    /// use hibernaculum::Settings;
+    ///
+    /// let settings = Settings::default().with("python", "/usr/bin/python3");
+    /// ```
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.0.insert(name.into(), value.into());
@@ -30,6 +36,15 @@ impl Settings {
     }
 
     /// Reads them for the backend of that name: what its factory begins with.
+    ///
+    /// ```
+    /// use hibernaculum::Settings;
+    ///
+    /// let mut reader = Settings::default().read("mine");
+    /// assert_eq!(reader.text("host")?, None);
+    /// reader.finish()?;
+    /// # Ok::<(), hibernaculum::ConfigError>(())
+    /// ```
     pub fn read(self, backend: impl Into<String>) -> SettingsReader {
         SettingsReader { backend: backend.into(), left: self.0, known: Vec::new() }
     }
@@ -66,6 +81,15 @@ pub struct SettingsReader {
 impl SettingsReader {
     /// A text.
     ///
+    /// ```
+    /// use hibernaculum::Settings;
+    ///
+    /// let mut reader = Settings::default().with("host", "den").read("mine");
+    /// assert_eq!(reader.text("host")?.as_deref(), Some("den"));
+    /// reader.finish()?;
+    /// # Ok::<(), hibernaculum::ConfigError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ConfigError::Invalid`] for anything else.
@@ -78,6 +102,15 @@ impl SettingsReader {
 
     /// A list of texts.
     ///
+    /// ```
+    /// use hibernaculum::Settings;
+    ///
+    /// let mut reader = Settings::default().with("hosts", vec!["a", "b"]).read("mine");
+    /// assert_eq!(reader.texts("hosts")?, Some(vec!["a".into(), "b".into()]));
+    /// reader.finish()?;
+    /// # Ok::<(), hibernaculum::ConfigError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ConfigError::Invalid`] for anything else.
@@ -87,6 +120,15 @@ impl SettingsReader {
 
     /// `true` or `false`.
     ///
+    /// ```
+    /// use hibernaculum::Settings;
+    ///
+    /// let mut reader = Settings::default().with("tls", true).read("mine");
+    /// assert_eq!(reader.flag("tls")?, Some(true));
+    /// reader.finish()?;
+    /// # Ok::<(), hibernaculum::ConfigError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ConfigError::Invalid`] for anything else.
@@ -95,6 +137,15 @@ impl SettingsReader {
     }
 
     /// A time: seconds as a number, or a text such as `500ms`, `30s`, `1h 30m`.
+    ///
+    /// ```
+    /// use hibernaculum::Settings;
+    ///
+    /// let mut reader = Settings::default().with("wait", "30s").read("mine");
+    /// assert_eq!(reader.duration("wait")?, Some(std::time::Duration::from_secs(30)));
+    /// reader.finish()?;
+    /// # Ok::<(), hibernaculum::ConfigError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -110,6 +161,15 @@ impl SettingsReader {
 
     /// Anything that can be read from JSON.
     ///
+    /// ```
+    /// use hibernaculum::Settings;
+    ///
+    /// let mut reader = Settings::default().with("ports", vec![1, 2]).read("mine");
+    /// assert_eq!(reader.json::<Vec<u16>>("ports", "must be a list of ports")?, Some(vec![1, 2]));
+    /// reader.finish()?;
+    /// # Ok::<(), hibernaculum::ConfigError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ConfigError::Invalid`] for what cannot, saying `rule`, such as "must be a list of ports".
@@ -122,6 +182,15 @@ impl SettingsReader {
     }
 
     /// Refuses what nobody asked for.
+    ///
+    /// ```
+    /// use hibernaculum::Settings;
+    ///
+    /// let mut reader = Settings::default().with("hots", "den").read("mine");
+    /// reader.text("host")?;
+    /// assert!(reader.finish().is_err()); // nobody asked for `hots`
+    /// # Ok::<(), hibernaculum::ConfigError>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -58,6 +58,13 @@ fn yes() -> bool {
 
 impl ExecutionRequest {
     /// Code with every default: 30 s, no transaction, `input()` denied.
+    ///
+    /// ```
+    /// use hibernaculum_core::ExecutionRequest;
+    ///
+    /// let request = ExecutionRequest::new("6 * 7");
+    /// assert_eq!(request.code, "6 * 7");
+    /// ```
     pub fn new(code: impl Into<String>) -> Self {
         Self {
             id: ExecutionId::new(),
@@ -73,6 +80,13 @@ impl ExecutionRequest {
     }
 
     /// Sets how long it may take, the queue included.
+    ///
+    /// ```
+    /// use hibernaculum_core::ExecutionRequest;
+    /// use std::time::Duration;
+    ///
+    /// let request = ExecutionRequest::new("work()").timeout(Duration::from_secs(5));
+    /// ```
     #[must_use]
     pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
         self.timeout = timeout.into();
@@ -80,6 +94,13 @@ impl ExecutionRequest {
     }
 
     /// Sets what becomes of its effects.
+    ///
+    /// ```
+    /// use hibernaculum_core::ExecutionRequest;
+    /// use hibernaculum_core::TransactionPolicy;
+    ///
+    /// let request = ExecutionRequest::new("work()").transaction(TransactionPolicy::None);
+    /// ```
     #[must_use]
     pub fn transaction(mut self, policy: TransactionPolicy) -> Self {
         self.transaction = policy;
@@ -87,6 +108,13 @@ impl ExecutionRequest {
     }
 
     /// Sets what `input()` does.
+    ///
+    /// ```
+    /// use hibernaculum_core::ExecutionRequest;
+    /// use hibernaculum_core::StdinPolicy;
+    ///
+    /// let request = ExecutionRequest::new("input()").stdin(StdinPolicy::Ask);
+    /// ```
     #[must_use]
     pub fn stdin(mut self, policy: StdinPolicy) -> Self {
         self.stdin = policy;
@@ -94,6 +122,14 @@ impl ExecutionRequest {
     }
 
     /// Sets how much output the collected result keeps.
+    ///
+    /// ```
+    /// use hibernaculum_core::ExecutionRequest;
+    /// use hibernaculum_core::{ByteSize, OutputLimits};
+    ///
+    /// let limits = OutputLimits { displays: ByteSize::kib(64), ..OutputLimits::default() };
+    /// let request = ExecutionRequest::new("draw()").output(limits);
+    /// ```
     #[must_use]
     pub fn output(mut self, limits: OutputLimits) -> Self {
         self.output = limits;
@@ -101,6 +137,12 @@ impl ExecutionRequest {
     }
 
     /// Sets whether the session's history takes note of it.
+    ///
+    /// ```
+    /// use hibernaculum_core::ExecutionRequest;
+    ///
+    /// let request = ExecutionRequest::new("import json").store_history(false);
+    /// ```
     #[must_use]
     pub fn store_history(mut self, store: bool) -> Self {
         self.store_history = store;
@@ -108,6 +150,14 @@ impl ExecutionRequest {
     }
 
     /// Says which file the code comes from.
+    ///
+    /// ```
+    /// use hibernaculum_core::ExecutionRequest;
+    /// use hibernaculum_core::Script;
+    ///
+    /// let script = Script { filename: "train.py".into(), first_line: 1, argv: Some(vec!["train.py".into()]) };
+    /// let request = ExecutionRequest::new("import sys; sys.argv").script(script);
+    /// ```
     #[must_use]
     pub fn script(mut self, script: Script) -> Self {
         self.script = Some(script);
@@ -115,6 +165,12 @@ impl ExecutionRequest {
     }
 
     /// Refuses what no session could do.
+    ///
+    /// ```
+    /// use hibernaculum_core::ExecutionRequest;
+    ///
+    /// assert!(ExecutionRequest::new("1 + 1").validate().is_ok());
+    /// ```
     ///
     /// # Errors
     ///

@@ -20,6 +20,13 @@ pub trait ExecutionSource: Send {
     fn take_error(&mut self) -> Option<Error>;
 
     /// Lets the execution run on when this is dropped. Without it the drop interrupts.
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// let id = session.start("train()").await?.detach(); // it runs on
+    /// let result = session.attach(&id, 0).await?.await?;
+    /// # Ok(()) }
+    /// ```
     fn detach(&mut self);
 }
 
@@ -63,11 +70,25 @@ impl Execution {
     }
 
     /// The execution's id.
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// let execution = session.start("1 + 1").await?;
+    /// println!("{}", execution.id());
+    /// # Ok(()) }
+    /// ```
     pub fn id(&self) -> ExecutionId {
         self.id
     }
 
     /// The session that it runs in.
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// let execution = session.start("1 + 1").await?;
+    /// assert_eq!(execution.session(), session.id());
+    /// # Ok(()) }
+    /// ```
     pub fn session(&self) -> SessionId {
         self.session
     }
@@ -82,6 +103,15 @@ impl Execution {
 
     /// The next event, `None` after the last one.
     ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// let mut execution = session.start("print(1)").await?;
+    /// while let Some(event) = execution.next().await {
+    ///     println!("{}: {:?}", event.seq, event.kind);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// Cancel safe: no event is lost when the future is dropped.
@@ -90,6 +120,13 @@ impl Execution {
     }
 
     /// Reads to the end. The same as awaiting the execution, but leaves it to be asked for its id.
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// let result = session.start("6 * 7").await?.result().await?;
+    /// assert_eq!(result.json(), Some(&42.into()));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -112,6 +149,14 @@ impl Execution {
     }
 
     /// The error that the stream ended with, after [`EventKind::Failed`].
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// let mut execution = session.start("1 + 1").await?;
+    /// while execution.next().await.is_some() {}
+    /// println!("{}", execution.error()); // why its stream ended without an outcome, if it did
+    /// # Ok(()) }
+    /// ```
     pub fn error(&mut self) -> Error {
         self.source.take_error().unwrap_or_else(|| {
             TransportError::Broken { doing: "reading the events of an execution".to_owned(), source: None }

@@ -36,6 +36,13 @@ impl<'a> Files<'a> {
 
     /// Writes a file from memory; directories above it are made. It appears under its name when all of it is there.
     ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// let file = sandbox.files().write("data/notes.txt", "winter").await?;
+    /// assert_eq!(file.size, hibernaculum_core::ByteSize::bytes(6));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`crate::SandboxFiles::upload`].
@@ -48,6 +55,12 @@ impl<'a> Files<'a> {
     }
 
     /// Reads a file of at most `limit` bytes into memory.
+    ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// let notes = sandbox.files().read("notes.txt", hibernaculum_core::ByteSize::mib(1)).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -109,6 +122,14 @@ impl<'a> Files<'a> {
 
     /// Lists a directory, sorted by name; `.` is the working directory.
     ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// for file in sandbox.files().list(".").await? {
+    ///     println!("{} {}", file.path, file.size);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`crate::SandboxFiles::list_files`].
@@ -121,6 +142,12 @@ impl<'a> Files<'a> {
     }
 
     /// Tells about one file. A symbolic link is told as such.
+    ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// println!("{}", sandbox.files().stat("notes.txt").await?.size);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -135,6 +162,12 @@ impl<'a> Files<'a> {
 
     /// Makes a directory, and those above it. That it is there is no error.
     ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// sandbox.files().mkdir("data/raw").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`crate::SandboxFiles::mkdir`].
@@ -148,6 +181,12 @@ impl<'a> Files<'a> {
 
     /// Renames a file or directory; a file that stands at `to` is replaced.
     ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// sandbox.files().rename("draft.txt", "data/final.txt").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`crate::SandboxFiles::rename`].
@@ -160,6 +199,12 @@ impl<'a> Files<'a> {
     }
 
     /// Removes a file, or a directory with everything in it. Links are removed, not followed.
+    ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// sandbox.files().remove("data").await?; // with all that is in it
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

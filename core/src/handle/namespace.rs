@@ -30,6 +30,16 @@ impl<'a> Namespace<'a> {
 
     /// Lists the names; runs no user code.
     ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_core::NamespaceFilter;
+    ///
+    /// for variable in session.namespace().list(NamespaceFilter::default()).await?.variables {
+    ///     println!("{}: {} = {}", variable.name, variable.type_name, variable.preview);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`crate::SandboxExecution::namespace_list`].
@@ -42,6 +52,13 @@ impl<'a> Namespace<'a> {
     }
 
     /// The JSON form of a variable, where it has an exact one; runs no user code.
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// session.execute("depths = [3, 1, 2]").await?;
+    /// assert_eq!(session.namespace().get("depths").await?[0], 3);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -56,6 +73,17 @@ impl<'a> Namespace<'a> {
 
     /// The `repr` of a variable, bounded in length and time; runs user code.
     ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_core::{ByteSize, ReprLimits};
+    /// use std::time::Duration;
+    ///
+    /// let limits = ReprLimits::new(ByteSize::kib(4), Duration::from_secs(1));
+    /// let value = session.namespace().repr("frame", limits).await?;
+    /// println!("{} ({} bytes left out)", value.repr, value.cut);
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`crate::SandboxExecution::namespace_repr`].
@@ -68,6 +96,12 @@ impl<'a> Namespace<'a> {
     }
 
     /// Binds a name; `true` where it was bound before.
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// let was_bound = session.namespace().set("depths", vec![3, 1, 2]).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -82,6 +116,12 @@ impl<'a> Namespace<'a> {
 
     /// Deletes a name; `false` where it was not bound.
     ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// let was_bound = session.namespace().delete("depths").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`crate::SandboxExecution::namespace_delete`].
@@ -94,6 +134,12 @@ impl<'a> Namespace<'a> {
     }
 
     /// Drops all names and keeps the interpreter.
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// session.namespace().clear().await?; // imported modules stay imported
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

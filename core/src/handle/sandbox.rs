@@ -19,6 +19,15 @@ pub struct Sandbox {
 impl Sandbox {
     /// Makes a sandbox.
     ///
+    /// ```
+    /// # async fn example(backend: std::sync::Arc<dyn hibernaculum_core::Backend>) -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_core::{Sandbox, SandboxSpec};
+    ///
+    /// let spec = SandboxSpec::builder().preload(["json"]).build()?;
+    /// let sandbox = Sandbox::create(&backend, spec).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`crate::Sandboxes::create`].
@@ -32,21 +41,45 @@ impl Sandbox {
     }
 
     /// A handle for a sandbox that is there already; dropping it leaves the sandbox alone.
+    ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// let other = hibernaculum_core::Sandbox::of(sandbox.backend(), sandbox.id()); // dropping it ends nothing
+    /// # Ok(()) }
+    /// ```
     pub fn of(backend: &Arc<dyn Backend>, id: SandboxId) -> Self {
         Self { backend: Arc::clone(backend), id, owned: false }
     }
 
     /// Its id.
+    ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// assert!(sandbox.id().to_string().starts_with("sbx_"));
+    /// # Ok(()) }
+    /// ```
     pub fn id(&self) -> SandboxId {
         self.id
     }
 
     /// The backend that it is on.
+    ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// println!("{}", sandbox.backend().features().backend);
+    /// # Ok(()) }
+    /// ```
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
     }
 
     /// What is known of it now.
+    ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// println!("code runs in {}", sandbox.info().await?.workdir);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -61,6 +94,13 @@ impl Sandbox {
 
     /// Opens a session with every default.
     ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// let session = sandbox.session().await?;
+    /// session.execute("x = 41").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`crate::SandboxExecution::open_session`].
@@ -73,6 +113,14 @@ impl Sandbox {
     }
 
     /// Opens a session.
+    ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_core::SessionSpec;
+    ///
+    /// let session = sandbox.session_with(SessionSpec::default().queue_limit(1)).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -87,17 +135,35 @@ impl Sandbox {
     }
 
     /// The sandbox's files: to write, read, list, rename and remove.
+    ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// sandbox.files().write("notes.txt", "winter").await?;
+    /// # Ok(()) }
+    /// ```
     pub fn files(&self) -> Files<'_> {
         Files::of(self)
     }
 
     /// Lets the sandbox live on without the handle.
+    ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// let id = sandbox.keep(); // it ends with the backend
+    /// # Ok(()) }
+    /// ```
     pub fn keep(mut self) -> SandboxId {
         self.owned = false;
         self.id
     }
 
     /// Ends the sandbox with everything in it, and waits until nothing is left.
+    ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// sandbox.close().await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -25,21 +25,47 @@ impl Session {
     }
 
     /// A handle for a session that is open already; dropping it leaves the session alone.
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// let (backend, id) = (session.backend(), session.id());
+    /// let other = hibernaculum_core::Session::of(backend, id); // dropping it closes nothing
+    /// # Ok(()) }
+    /// ```
     pub fn of(backend: &Arc<dyn Backend>, id: SessionId) -> Self {
         Self { backend: Arc::clone(backend), id, owned: false }
     }
 
     /// Its id.
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// assert!(session.id().to_string().starts_with("ses_"));
+    /// # Ok(()) }
+    /// ```
     pub fn id(&self) -> SessionId {
         self.id
     }
 
     /// The backend that it is on.
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// let limits = &session.backend().features().limits;
+    /// # Ok(()) }
+    /// ```
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.backend
     }
 
     /// Runs code to its end and collects everything that came of it.
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// let result = session.execute("6 * 7").await?;
+    /// assert_eq!(result.json(), Some(&42.into()));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -54,6 +80,15 @@ impl Session {
 
     /// Puts code into the queue and gives the stream of its events.
     ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// let mut execution = session.start("print('one'); print('two')").await?;
+    /// while let Some(event) = execution.next().await {
+    ///     println!("{event:?}");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`crate::SandboxExecution::execute`].
@@ -66,6 +101,13 @@ impl Session {
     }
 
     /// Takes up an execution that was detached.
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// let id = session.start("import time; time.sleep(60)").await?.detach();
+    /// let execution = session.attach(&id, 0).await?; // from its first event on
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -80,6 +122,14 @@ impl Session {
 
     /// Interrupts an execution; `false` where it had ended.
     ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// let execution = session.start("while True: pass").await?;
+    /// session.interrupt(&execution.id()).await?;
+    /// assert!(!execution.await?.is_completed());
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`crate::SandboxExecution::interrupt`].
@@ -93,6 +143,19 @@ impl Session {
 
     /// Answers a question of the running code.
     ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_core::{EventKind, ExecutionRequest, StdinPolicy};
+    ///
+    /// let mut execution = session.start(ExecutionRequest::new("input()").stdin(StdinPolicy::Ask)).await?;
+    /// while let Some(event) = execution.next().await {
+    ///     if let EventKind::InputRequest { token, .. } = event.kind {
+    ///         session.answer(&token, "a line").await?;
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`crate::SandboxExecution::answer`].
@@ -105,11 +168,23 @@ impl Session {
     }
 
     /// The session's names: to list, read, bind and delete.
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// session.namespace().set("depth", 42).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn namespace(&self) -> Namespace<'_> {
         Namespace::of(self)
     }
 
     /// What is known of the session now.
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// println!("{} executions", session.info().await?.executions);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -123,12 +198,24 @@ impl Session {
     }
 
     /// Lets the session live on without the handle, until its sandbox ends.
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// let id = session.keep(); // it ends with its sandbox
+    /// # Ok(()) }
+    /// ```
     pub fn keep(mut self) -> SessionId {
         self.owned = false;
         self.id
     }
 
     /// Closes the session with all its processes, and waits until nothing is left.
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// session.close().await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

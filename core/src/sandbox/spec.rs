@@ -45,11 +45,26 @@ pub struct SandboxSpec {
 
 impl SandboxSpec {
     /// A builder; `build` validates.
+    ///
+    /// ```
+    /// use hibernaculum_core::SandboxSpec;
+    ///
+    /// let spec = SandboxSpec::builder().label("team", "den").build()?;
+    /// # Ok::<(), hibernaculum_core::ConfigError>(())
+    /// ```
     pub fn builder() -> SandboxSpecBuilder {
         SandboxSpecBuilder::default()
     }
 
     /// Refuses what no backend could do. Backends call it, so that a spec that came as JSON is held to the same rules.
+    ///
+    /// ```
+    /// use hibernaculum_core::SandboxSpec;
+    ///
+    /// let mut spec = SandboxSpec::default();
+    /// spec.preload.push("os; import sys".into());
+    /// assert!(spec.validate().is_err());
+    /// ```
     ///
     /// # Errors
     ///
@@ -119,6 +134,14 @@ pub struct SandboxSpecBuilder(SandboxSpec);
 
 impl SandboxSpecBuilder {
     /// How strictly the sandbox is to be closed off.
+    ///
+    /// ```
+    /// use hibernaculum_core::SandboxSpec;
+    /// use hibernaculum_core::Isolation;
+    ///
+    /// let spec = SandboxSpec::builder().isolation(Isolation::Trusted).build()?;
+    /// # Ok::<(), hibernaculum_core::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn isolation(mut self, level: Isolation) -> Self {
         self.0.isolation = Some(level);
@@ -126,6 +149,15 @@ impl SandboxSpecBuilder {
     }
 
     /// What the sandbox may use.
+    ///
+    /// ```
+    /// use hibernaculum_core::SandboxSpec;
+    /// use hibernaculum_core::{ByteSize, Limits};
+    ///
+    /// let limits = Limits { process_memory: Some(ByteSize::mib(512)), ..Limits::default() };
+    /// let spec = SandboxSpec::builder().limits(limits).build()?;
+    /// # Ok::<(), hibernaculum_core::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.0.limits = limits;
@@ -133,6 +165,14 @@ impl SandboxSpecBuilder {
     }
 
     /// What the sandbox may reach.
+    ///
+    /// ```
+    /// use hibernaculum_core::SandboxSpec;
+    /// use hibernaculum_core::NetworkPolicy;
+    ///
+    /// let spec = SandboxSpec::builder().network(NetworkPolicy::Full).build()?;
+    /// # Ok::<(), hibernaculum_core::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn network(mut self, policy: NetworkPolicy) -> Self {
         self.0.network = Some(policy);
@@ -140,6 +180,14 @@ impl SandboxSpecBuilder {
     }
 
     /// Adds an environment variable.
+    ///
+    /// ```
+    /// use hibernaculum_core::SandboxSpec;
+    ///
+    /// let spec = SandboxSpec::builder().env("LANG", "C.UTF-8").build()?;
+    /// assert!(SandboxSpec::builder().env("A=B", "").build().is_err());
+    /// # Ok::<(), hibernaculum_core::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.0.env.insert(name.into(), value.into());
@@ -147,6 +195,13 @@ impl SandboxSpecBuilder {
     }
 
     /// Adds modules to import before the first session.
+    ///
+    /// ```
+    /// use hibernaculum_core::SandboxSpec;
+    ///
+    /// let spec = SandboxSpec::builder().preload(["numpy", "pandas"]).build()?;
+    /// # Ok::<(), hibernaculum_core::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn preload<S: Into<String>>(mut self, modules: impl IntoIterator<Item = S>) -> Self {
         self.0.preload.extend(modules.into_iter().map(Into::into));
@@ -154,6 +209,13 @@ impl SandboxSpecBuilder {
     }
 
     /// Sets the working directory: one that exists, and is not removed with the sandbox.
+    ///
+    /// ```
+    /// use hibernaculum_core::SandboxSpec;
+    ///
+    /// let spec = SandboxSpec::builder().workdir("/srv/data").build()?;
+    /// # Ok::<(), hibernaculum_core::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn workdir(mut self, path: impl Into<String>) -> Self {
         self.0.workdir = Some(path.into());
@@ -161,6 +223,14 @@ impl SandboxSpecBuilder {
     }
 
     /// What to do when the host is gone.
+    ///
+    /// ```
+    /// use hibernaculum_core::SandboxSpec;
+    /// use hibernaculum_core::HostLoss;
+    ///
+    /// let spec = SandboxSpec::builder().on_host_loss(HostLoss::Kill).build()?;
+    /// # Ok::<(), hibernaculum_core::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn on_host_loss(mut self, policy: HostLoss) -> Self {
         self.0.on_host_loss = policy;
@@ -168,6 +238,14 @@ impl SandboxSpecBuilder {
     }
 
     /// Adds a label.
+    ///
+    /// ```
+    /// use hibernaculum_core::SandboxSpec;
+    ///
+    /// let spec = SandboxSpec::builder().label("owner", "den").build()?;
+    /// assert_eq!(spec.labels["owner"], "den");
+    /// # Ok::<(), hibernaculum_core::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.0.labels.insert(name.into(), value.into());
@@ -175,6 +253,12 @@ impl SandboxSpecBuilder {
     }
 
     /// The spec, if it makes sense.
+    ///
+    /// ```
+    /// use hibernaculum_core::SandboxSpec;
+    ///
+    /// assert!(SandboxSpec::builder().workdir("").build().is_err());
+    /// ```
     ///
     /// # Errors
     ///
@@ -205,6 +289,10 @@ pub enum Isolation {
 
 impl Isolation {
     /// The level's name, as serde writes it.
+    ///
+    /// ```
+    /// assert_eq!(hibernaculum_core::Isolation::Trusted.name(), "trusted");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Self::Trusted => "trusted",

@@ -48,6 +48,14 @@ impl Default for SessionSpec {
 
 impl SessionSpec {
     /// Asks for an id.
+    ///
+    /// ```
+    /// use hibernaculum_core::SessionSpec;
+    /// use hibernaculum_core::SessionId;
+    ///
+    /// let id = SessionId::new();
+    /// assert_eq!(SessionSpec::default().id(id).id, Some(id));
+    /// ```
     #[must_use]
     pub fn id(mut self, id: SessionId) -> Self {
         self.id = Some(id);
@@ -55,6 +63,13 @@ impl SessionSpec {
     }
 
     /// Sets what to do when its process ends.
+    ///
+    /// ```
+    /// use hibernaculum_core::SessionSpec;
+    /// use hibernaculum_core::RecoveryPolicy;
+    ///
+    /// let spec = SessionSpec::default().recovery(RecoveryPolicy::FreshOnCrash);
+    /// ```
     #[must_use]
     pub fn recovery(mut self, policy: RecoveryPolicy) -> Self {
         self.recovery = policy;
@@ -62,6 +77,12 @@ impl SessionSpec {
     }
 
     /// Sets how many executions may wait.
+    ///
+    /// ```
+    /// use hibernaculum_core::SessionSpec;
+    ///
+    /// assert_eq!(SessionSpec::default().queue_limit(8).queue_limit, 8);
+    /// ```
     #[must_use]
     pub fn queue_limit(mut self, limit: usize) -> Self {
         self.queue_limit = limit;
@@ -69,6 +90,13 @@ impl SessionSpec {
     }
 
     /// Sets how long an interrupt may take before the process is killed.
+    ///
+    /// ```
+    /// use hibernaculum_core::SessionSpec;
+    /// use std::time::Duration;
+    ///
+    /// let spec = SessionSpec::default().grace(Duration::from_millis(500));
+    /// ```
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -76,6 +104,12 @@ impl SessionSpec {
     }
 
     /// Adds a label.
+    ///
+    /// ```
+    /// use hibernaculum_core::SessionSpec;
+    ///
+    /// assert_eq!(SessionSpec::default().label("user", "7").labels["user"], "7");
+    /// ```
     #[must_use]
     pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.insert(name.into(), value.into());
@@ -83,6 +117,12 @@ impl SessionSpec {
     }
 
     /// Refuses what no session could be.
+    ///
+    /// ```
+    /// use hibernaculum_core::SessionSpec;
+    ///
+    /// assert!(SessionSpec::default().queue_limit(0).validate().is_err());
+    /// ```
     ///
     /// # Errors
     ///
