@@ -70,7 +70,15 @@ pub use registry::{Registry, Settings, SettingsReader, backend};
 /// `runner::PROTOCOL_VERSION`.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The program of the README, compiled.
-#[cfg(all(doctest, feature = "local"))]
-#[doc = include_str!("../README.md")]
-struct Readme;
+/// The programs of the README and of the pages for users, compiled and run.
+#[cfg(all(doctest, feature = "local", feature = "host-paths"))]
+mod pages {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/tour.md")]
+    struct Tour;
+    #[doc = include_str!("../docs/files.md")]
+    struct Files;
+    #[doc = include_str!("../docs/backends.md")]
+    struct Backends;
+}

@@ -38,6 +38,14 @@ pub struct LocalBackend;
 
 impl LocalBackend {
     /// A builder; `build` validates. Nothing needs to be set.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_local::LocalBackend;
+    ///
+    /// let backend = LocalBackend::builder().build()?;
+    /// # Ok(()) }
+    /// ```
     pub fn builder() -> LocalBackendBuilder {
         LocalBackendBuilder::default()
     }
@@ -56,6 +64,14 @@ pub struct LocalBackendBuilder {
 impl LocalBackendBuilder {
     /// The Python to run: a path, or a name to look for along `PATH`. Unset: `HIBERNACULUM_PYTHON`, then an active virtual environment
     /// (`VIRTUAL_ENV`), then `python3` along `PATH`, then the newest `python3.N` there. It is looked for when the first sandbox is created.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_local::LocalBackend;
+    ///
+    /// let backend = LocalBackend::builder().python("python3.13").build()?;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn python(mut self, python: impl Into<PathBuf>) -> Self {
         self.python = Some(python.into());
@@ -66,6 +82,14 @@ impl LocalBackendBuilder {
     /// by nobody else; made where it is not there yet. Unset: `hibernaculum-<uid>` in the temporary directory.
     ///
     /// Working directories lie here unless a spec names one: it should have room for what sessions write.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_local::LocalBackend;
+    ///
+    /// let backend = LocalBackend::builder().state_dir("/tmp/dens").build()?;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn state_dir(mut self, directory: impl Into<PathBuf>) -> Self {
         self.state_dir = Some(directory.into());
@@ -73,6 +97,15 @@ impl LocalBackendBuilder {
     }
 
     /// How long a sandbox may take to start, its preloaded modules included: more than zero, at most an hour. Unset: 60 s.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_local::LocalBackend;
+    /// use std::time::Duration;
+    ///
+    /// let backend = LocalBackend::builder().start_timeout(Duration::from_secs(10)).build()?;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn start_timeout(mut self, limit: Duration) -> Self {
         self.start_timeout = Some(limit);
@@ -81,6 +114,14 @@ impl LocalBackendBuilder {
 
     /// Adds variables of this program's environment that sandboxes see. Without it they see `HOME`, `LANG`, `LC_…`, `PATH`, `TMPDIR`, `TZ`,
     /// `VIRTUAL_ENV` and what their spec sets.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_local::LocalBackend;
+    ///
+    /// let backend = LocalBackend::builder().env_pass(["HTTPS_PROXY"]).build()?;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn env_pass<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.env_pass.extend(names.into_iter().map(Into::into));

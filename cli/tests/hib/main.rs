@@ -4,6 +4,7 @@
 
 mod bench;
 mod config;
+mod docs;
 mod doctor;
 mod driver;
 mod endings;

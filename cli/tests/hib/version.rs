@@ -40,7 +40,11 @@ fn there_is_a_manual_page_for_hib_and_for_each_subcommand() {
         assert!(ran.stdout.contains(title) && ran.stdout.contains(".SH SYNOPSIS"), "{}", ran.stdout);
     }
     let ran = hib(["man", "fly"]).run();
-    assert!(ran.code == Some(2) && ran.stderr.contains("how: name one of: run, repl, bench"), "{}", ran.stderr);
+    assert!(
+        ran.code == Some(2) && ran.stderr.contains("how: name one of: run, repl, bench"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod files;
 mod sandbox;
 mod session;
 mod transport;
+mod troubleshooting;
 mod unsupported;
 
 pub use catalogue::{CatalogueRow, catalogue, catalogue_markdown};
@@ -32,6 +33,7 @@ pub use files::FilesError;
 pub use sandbox::SandboxError;
 pub use session::SessionError;
 pub use transport::TransportError;
+pub use troubleshooting::troubleshooting_markdown;
 pub use unsupported::Unsupported;
 
 /// Everything that a call of the contract can fail with.
