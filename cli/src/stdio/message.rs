@@ -102,25 +102,20 @@ pub(super) fn read(line: &[u8]) -> Result<Request, Answer> {
 pub(super) struct Answer {
     jsonrpc: &'static str,
     id: Value,
-    #[serde(flatten)]
-    outcome: Outcome,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Outcome {
-    Result(Box<RawValue>),
-    Error(Value),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    result: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Value>,
 }
 
 pub(super) fn answer(id: Value, outcome: Result<Box<RawValue>, Refusal>) -> Answer {
-    let outcome = match outcome {
-        Ok(result) => Outcome::Result(result),
+    let (result, error) = match outcome {
+        Ok(result) => (Some(result), None),
         Err(Refusal { number, told }) => {
-            Outcome::Error(json!({ "code": number, "message": told.what, "data": told }))
+            (None, Some(json!({ "code": number, "message": told.what, "data": told })))
         }
     };
-    Answer { jsonrpc: "2.0", id, outcome }
+    Answer { jsonrpc: "2.0", id, result, error }
 }
 
 /// Something that happened.

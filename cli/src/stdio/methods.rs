@@ -4,7 +4,7 @@ use hibernaculum::{
     Collector, Event, EventKind, ExecutionId, ExecutionRequest, InputReply, InputToken, Registry, SandboxId,
     SandboxSpec, SessionId, SessionSpec,
 };
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
@@ -53,13 +53,24 @@ pub(super) struct OfSession {
     pub(super) session: SessionId,
 }
 
-#[derive(Deserialize)]
 struct Execute {
     session: SessionId,
-    #[serde(default = "yes")]
     events: bool,
-    #[serde(flatten)]
     request: ExecutionRequest,
+}
+
+impl Execute {
+    /// Member by member: a derived reader that flattens copies all of them first, and this is the one call that must be quick.
+    fn read(mut params: Value) -> Result<Self, serde_json::Error> {
+        let mut take = |name| params.as_object_mut().and_then(|params| params.remove(name));
+        let session = take("session").ok_or_else(|| serde_json::Error::missing_field("session"))?;
+        let events = take("events").map_or(Ok(true), serde_json::from_value)?;
+        Ok(Self {
+            session: serde_json::from_value(session)?,
+            events,
+            request: serde_json::from_value(params)?,
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -87,10 +98,6 @@ struct Happened<'a> {
 fn hello() -> Answer {
     let backends: Vec<_> = Registry::builtin().names().map(str::to_owned).collect();
     told(&json!({ "name": "hib", "version": env!("CARGO_PKG_VERSION"), "backends": backends }))
-}
-
-fn yes() -> bool {
-    true
 }
 
 impl Server {
@@ -124,7 +131,10 @@ impl Server {
                 self.of_session(session)?.close_session(&session).await?;
                 done()
             }
-            "execute" => self.execute(read(method, params)?).await,
+            "execute" => {
+                let execute = Execute::read(params).map_err(|error| Refusal::params(method, &error))?;
+                self.execute(execute).await
+            }
             "interrupt" => {
                 let Interrupt { session, execution } = read(method, params)?;
                 let was_open = self.of_session(session)?.interrupt(&session, &execution).await?;

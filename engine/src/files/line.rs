@@ -133,14 +133,18 @@ impl Line {
         frame.map_err(|error| failure::wire(error, DOING))?.ok_or_else(|| failure::ended(DOING))
     }
 
-    /// Sends what waits, unless something comes before that is done.
+    /// Sends what waits, unless something comes before that is done. A worker that took no more may have said why: behind a relay that
+    /// word can be on its way when the way to it is closed already.
     pub(super) async fn flush_or_hear(&mut self) -> Result<Option<Frame>, Error> {
         let Connection { inbound, outbound, .. } = &mut self.connection;
         tokio::select! {
             biased;
             flushed = tokio::time::timeout(PATIENCE, outbound.flush()) => {
-                flushed.map_err(|_| failure::timeout(DOING, PATIENCE))?.map_err(|error| failure::broken(DOING, error))?;
-                Ok(None)
+                let Err(error) = flushed.map_err(|_| failure::timeout(DOING, PATIENCE))? else { return Ok(None) };
+                match tokio::time::timeout(PATIENCE, inbound.frame()).await {
+                    Ok(Ok(Some(frame))) => Ok(Some(frame)),
+                    _ => Err(failure::broken(DOING, error)),
+                }
             }
             frame = inbound.frame() => {
                 let frame = frame.map_err(|error| failure::wire(error, DOING))?;
