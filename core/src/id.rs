@@ -2,6 +2,8 @@
 //!
 //! Ids reach paths, labels, log lines and URLs, so that only what is safe in all of them is ever accepted.
 
+mod clock;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -42,7 +44,7 @@ macro_rules! ids {
             #[must_use]
             #[expect(clippy::new_without_default, reason = "a default that differs at every call would surprise")]
             pub fn new() -> Self {
-                Self(Uuid::now_v7())
+                Self(clock::next())
             }
         }
 
