@@ -2,7 +2,7 @@
 
 use hibernaculum::{
     Display, Error, EventKind, Execution, ExecutionError, ExecutionRequest, InputToken, Outcome,
-    OutputStream, Session, StateAfter, Status, StdinPolicy, Timeout,
+    OutputStream, Script, Session, StateAfter, Status, StdinPolicy, Timeout,
 };
 
 use super::lines::Lines;
@@ -22,10 +22,11 @@ pub(super) struct Drive<'a> {
 }
 
 impl Drive<'_> {
-    /// Runs it to its end, whoever ends it.
-    pub(super) async fn run(&mut self, code: &str) -> Result<Outcome, Failure> {
+    /// Runs it to its end, whoever ends it. Tracebacks call it by the number of its prompt.
+    pub(super) async fn run(&mut self, code: &str, number: u64) -> Result<Outcome, Failure> {
         let stdin = if self.lines.is_some() { StdinPolicy::Ask } else { StdinPolicy::Deny };
-        let request = ExecutionRequest::new(code).stdin(stdin).timeout(self.timeout);
+        let script = Script { filename: format!("<cell {number}>"), first_line: 1, argv: None };
+        let request = ExecutionRequest::new(code).stdin(stdin).timeout(self.timeout).script(script);
         let id = request.id;
         let mut execution = self.session.start(request).await?;
         let mut question: Option<InputToken> = None;

@@ -5,17 +5,18 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hibernaculum::{Backend, NamespaceFilter, Session, SessionId};
+use hibernaculum::{Backend, ExecutionRequest, NamespaceFilter, Session, SessionId, StdinPolicy};
 use nu_ansi_term::{Color, Style};
 use reedline::{
-    ColumnarMenu, Completer, CompletionResult, Emacs, FileBackedHistory, Highlighter, KeyCode, KeyModifiers,
-    MenuBuilder as _, Prompt, PromptEditMode, PromptHistorySearch, PromptHistorySearchStatus, Reedline,
-    ReedlineEvent, ReedlineMenu, Signal, Span, StyledText, Suggestion, ValidationResult, Validator,
-    default_emacs_keybindings,
+    ColumnarMenu, Completer, CompletionResult, EditCommand, EditMode, Emacs, FileBackedHistory, Highlighter,
+    KeyCode, KeyModifiers, MenuBuilder as _, Prompt, PromptEditMode, PromptHistorySearch,
+    PromptHistorySearchStatus, Reedline, ReedlineEvent, ReedlineMenu, ReedlineRawEvent, Signal, Span,
+    StyledText, Suggestion, ValidationResult, Validator, default_emacs_keybindings,
 };
+use serde::Deserialize as _;
 use tokio::runtime::Handle;
 
 use super::commands;
@@ -25,6 +26,8 @@ use super::python::{self, KEYWORDS, Kind};
 const REMEMBERED: usize = 10_000;
 /// A session that does not tell its names in this time has others things to do.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// Tells the attributes of an object.
+const ATTRIBUTES: &str = include_str!("attributes.py");
 const MENU: &str = "completions";
 
 const BUILTINS: &[&str] = &[
@@ -117,6 +120,7 @@ impl Editor {
             KeyCode::Tab,
             ReedlineEvent::UntilFound(vec![ReedlineEvent::Menu(MENU.to_owned()), ReedlineEvent::MenuNext]),
         );
+        let seen = Arc::new(Mutex::new(Seen::default()));
         let menu = ColumnarMenu::default().with_name(MENU);
         let mut reedline = Reedline::create()
             .with_validator(Box::new(Complete))
@@ -128,14 +132,14 @@ impl Editor {
             .with_quick_completions(true)
             .with_partial_completions(true)
             .with_menu(ReedlineMenu::EngineCompleter(Box::new(menu)))
-            .with_edit_mode(Box::new(Emacs::new(keys)))
+            .with_edit_mode(Box::new(Keys {
+                emacs: Emacs::new(keys),
+                seen: Arc::clone(&seen),
+                is_choosing: false,
+            }))
             .with_ansi_colors(is_coloured)
             .use_bracketed_paste(true);
-        if is_coloured {
-            reedline = reedline.with_highlighter(Box::new(Colours));
-        } else {
-            reedline = reedline.with_highlighter(Box::new(Plain));
-        }
+        reedline = reedline.with_highlighter(Box::new(Colours { is_coloured, seen }));
         if let Some(history) = history.and_then(|path| remembered(path).ok()) {
             reedline = reedline.with_history(Box::new(history));
         }
@@ -181,11 +185,60 @@ impl Validator for Complete {
     }
 }
 
-struct Colours;
+/// What is being edited, as it was last shown.
+#[derive(Debug, Default)]
+struct Seen {
+    text: String,
+    is_at_end: bool,
+    /// No key came since: keys that come faster than a person types are a paste, which has its own blanks.
+    is_fresh: bool,
+}
+
+/// The keys of Emacs; and behind what is not complete, Enter begins a line where it belongs.
+struct Keys {
+    emacs: Emacs,
+    seen: Arc<Mutex<Seen>>,
+    /// Tab was the last key: Enter takes what the menu offers.
+    is_choosing: bool,
+}
+
+impl EditMode for Keys {
+    fn parse_event(&mut self, event: ReedlineRawEvent) -> ReedlineEvent {
+        let event = self.emacs.parse_event(event);
+        let was_choosing =
+            std::mem::replace(&mut self.is_choosing, matches!(event, ReedlineEvent::UntilFound(_)));
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_fresh = std::mem::replace(&mut seen.is_fresh, false);
+        if !matches!(event, ReedlineEvent::Enter) || was_choosing || !is_fresh {
+            return event;
+        }
+        if !seen.is_at_end || commands::is_command(&seen.text) || python::is_complete(&seen.text) {
+            return event;
+        }
+        let indent = python::indent(&seen.text);
+        ReedlineEvent::Edit(vec![EditCommand::InsertNewline, EditCommand::InsertString(indent)])
+    }
+
+    fn edit_mode(&self) -> PromptEditMode {
+        self.emacs.edit_mode()
+    }
+}
+
+/// Colours what is edited, where colours are wanted; and tells [`Keys`] what it is.
+struct Colours {
+    is_coloured: bool,
+    seen: Arc<Mutex<Seen>>,
+}
 
 impl Highlighter for Colours {
-    fn highlight(&self, text: &str, _cursor: usize) -> StyledText {
+    fn highlight(&self, text: &str, cursor: usize) -> StyledText {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) =
+            Seen { text: text.to_owned(), is_at_end: cursor >= text.len(), is_fresh: true };
         let mut styled = StyledText::new();
+        if !self.is_coloured {
+            styled.push((Style::new(), text.to_owned()));
+            return styled;
+        }
         if commands::is_command(text) {
             styled.push((Color::Cyan.normal(), text.to_owned()));
             return styled;
@@ -205,16 +258,6 @@ impl Highlighter for Colours {
     }
 }
 
-struct Plain;
-
-impl Highlighter for Plain {
-    fn highlight(&self, text: &str, _cursor: usize) -> StyledText {
-        let mut styled = StyledText::new();
-        styled.push((Style::new(), text.to_owned()));
-        styled
-    }
-}
-
 /// Completes what the session knows. None of its code is run for that.
 struct Names {
     backend: Arc<dyn Backend>,
@@ -227,6 +270,9 @@ impl Completer for Names {
         let before = text.get(..cursor).unwrap_or(text);
         let (start, words) = self.words(before);
         let span = Span::new(start, cursor);
+        if words.is_empty() {
+            return CompletionResult::Pending; // an empty menu would say so in its own words
+        }
         let suggestion = |value: String| Suggestion { value, span, ..Suggestion::default() };
         CompletionResult::fresh(words.into_iter().map(suggestion).collect::<Vec<_>>())
     }
@@ -247,8 +293,11 @@ impl Names {
             at + before.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8)
         });
         let word = before.get(start..).unwrap_or_default();
-        let is_attribute = before.get(..start).is_some_and(|before| before.ends_with('.'));
-        if word.is_empty() || is_attribute {
+        if let Some(owner) = before.get(..start).and_then(|before| before.strip_suffix('.')) {
+            let path = owner.rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '.').next();
+            return (start, self.attributes(path.unwrap_or_default(), word));
+        }
+        if word.is_empty() {
             return (start, Vec::new());
         }
         let mut words = self.names(word);
@@ -257,6 +306,23 @@ impl Names {
         words.sort_unstable();
         words.dedup();
         (start, words)
+    }
+
+    /// The attributes of a dotted name, told from the dicts of objects and types: no property, no `__getattr__`, no `__dir__`.
+    fn attributes(&self, path: &str, prefix: &str) -> Vec<String> {
+        let is_name = |name: &str| name.starts_with(|c: char| c.is_alphabetic() || c == '_');
+        if !path.split('.').all(is_name) {
+            return Vec::new();
+        }
+        let call = format!("space['attributes'](globals(), {path:?}, {prefix:?})");
+        let code = format!("(lambda space: (exec({ATTRIBUTES:?}, space), {call})[1])({{}})");
+        let request =
+            ExecutionRequest::new(code).store_history(false).timeout(PATIENCE).stdin(StdinPolicy::Deny);
+        let answer = async { self.backend.execute(&self.session, request).await?.result().await };
+        match self.runtime.block_on(answer) {
+            Ok(result) => result.json().and_then(|json| Vec::deserialize(json).ok()).unwrap_or_default(),
+            Err(_) => Vec::new(),
+        }
     }
 
     fn names(&self, prefix: &str) -> Vec<String> {

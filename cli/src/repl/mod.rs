@@ -133,7 +133,7 @@ impl<'a> Repl<'a> {
             lines,
             timeout: self.args.timeout(),
         };
-        let outcome = self.runtime.block_on(drive.run(text))?;
+        let outcome = self.runtime.block_on(drive.run(text, self.count + 1))?;
         // `sys.exit()` is a person's word that it is over.
         let leaves = outcome.error.as_ref().and_then(|error| error.exit_code).is_some();
         self.count = outcome.count;

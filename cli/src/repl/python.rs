@@ -63,6 +63,26 @@ pub(super) fn is_complete(text: &str) -> bool {
     !(end.wants_block || last.starts_with([' ', '\t']) && text.contains('\n'))
 }
 
+/// The blanks with which the next line of a piece of code begins: those of the last line, and four more behind a colon.
+pub(super) fn indent(text: &str) -> String {
+    let mut walk = Walk::new(text);
+    walk.all();
+    if walk.end.in_text || text.trim_start().starts_with("%%") {
+        return String::new();
+    }
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    let blanks: String = last.chars().take_while(|c| *c == ' ').collect();
+    let opens = walk.end.wants_block && !walk.is_decorator || last.trim_end().ends_with(['(', '[', '{']);
+    // What leaves a block is behind it.
+    let first = last.split_whitespace().next().unwrap_or_default();
+    let leaves = matches!(first, "return" | "pass" | "raise" | "break" | "continue") && walk.end.depth == 0;
+    match (opens, leaves) {
+        (true, _) => blanks + "    ",
+        (false, true) => blanks.strip_suffix("    ").unwrap_or_default().to_owned(),
+        _ => blanks,
+    }
+}
+
 /// The statements of a text, each with the lines that belong to it; a cell magic goes on to the next empty line.
 pub(super) fn statements(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
@@ -314,6 +334,23 @@ mod tests {
         assert_eq!(kinds("for x in rb'a\\'b' + 1.5e3 # in"), expected);
         let expected: Vec<_> = told(&[(Kind::Magic, "!ls 'a"), (Kind::Name, "x"), (Kind::Number, "5")]);
         assert_eq!(kinds("!ls 'a\nx % 5"), expected);
+    }
+
+    #[test]
+    fn the_next_line_begins_where_it_belongs() {
+        for (text, expected) in [
+            ("def f():", 4),
+            ("if x:\n    for y in z:", 8),
+            ("if x:\n    y", 4),
+            ("def f():\n    return 1", 0),
+            ("class A:\n    def f(self):\n        pass", 4),
+            ("x = [", 4),
+            ("'''a", 0),
+            ("@cache", 0),
+            ("%%bash", 0),
+        ] {
+            assert_eq!(indent(text).len(), expected, "{text:?}");
+        }
     }
 
     #[test]

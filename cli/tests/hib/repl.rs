@@ -145,7 +145,13 @@ fn values_are_shown_and_ctrl_d_leaves() {
 fn a_block_ends_with_an_empty_line() {
     let state = state();
     let mut person = Person::starts(state.path(), &["--no-history"], &[]);
-    person.types("def f(n):\r    return n * 6\r");
+    person.types("def f(n):");
+    person.sees("f(n):");
+    person.types("\r");
+    person.sees("...:");
+    person.types("return n * 6");
+    person.sees("n * ");
+    person.types("\r");
     person.sees("...:");
     person.enters("", 2);
     person.types("f(\r");
@@ -163,6 +169,14 @@ fn names_are_completed_from_the_session() {
     person.types(" + 1\r");
     person.sees(" 42\r\n");
     person.sees("In [3]");
+    // Attributes too, of modules and of objects; no property is asked.
+    person.enters("import math; a = 'x'", 4);
+    person.types("math.sqr\t(1764)\r");
+    person.sees("42.0");
+    person.sees("In [5]");
+    person.types("a.startsw\t('x')\r");
+    person.sees(" True");
+    person.sees("In [6]");
     person.types(":inf\t\r");
     person.sees("workdir");
 }
