@@ -132,12 +132,30 @@ impl<'a> Transfer<'a> {
     }
 
     /// Moves at most so many bytes, of all files together; without it, whatever is there.
+    ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum::Sandbox) -> Result<(), hibernaculum::Error> {
+    /// use hibernaculum::HostPaths as _;
+    ///
+    /// let limit = hibernaculum::ByteSize::mib(100);
+    /// sandbox.files().upload_path("data", "data").at_most(limit).await?;
+    /// # Ok(()) }
+    /// ```
     pub fn at_most(mut self, limit: ByteSize) -> Self {
         self.tally.limit = limit;
         self
     }
 
     /// Is called with how far it has come. What takes long there holds the transfer up.
+    ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum::Sandbox) -> Result<(), hibernaculum::Error> {
+    /// use hibernaculum::HostPaths as _;
+    ///
+    /// let told = sandbox.files().download_path("results", "results").on_progress(|progress| println!("{progress:?}"));
+    /// told.await?;
+    /// # Ok(()) }
+    /// ```
     pub fn on_progress(mut self, tell: impl FnMut(&Progress) + Send + 'a) -> Self {
         self.tally.tell = Box::new(tell);
         self

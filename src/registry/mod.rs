@@ -92,6 +92,14 @@ impl Registry {
 
     /// Makes the backend of that name.
     ///
+    /// ```
+    /// # async fn example() -> Result<(), hibernaculum::Error> {
+    /// use hibernaculum::{Registry, Settings};
+    ///
+    /// let backend = Registry::builtin().create("local", &Settings::default()).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ConfigError::UnknownBackend`], which tells the names that are known; [`ConfigError::Invalid`] for a setting that is unknown or of the wrong

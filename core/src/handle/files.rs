@@ -96,6 +96,12 @@ impl<'a> Files<'a> {
 
     /// Writes a file from a stream, piece by piece: see [`crate::SandboxFiles::upload`].
     ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox, body: hibernaculum_core::FileBody) -> Result<(), hibernaculum_core::Error> {
+    /// let file = sandbox.files().upload("large.bin", body).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`crate::SandboxFiles::upload`], and what the stream fails with.
@@ -108,6 +114,17 @@ impl<'a> Files<'a> {
     }
 
     /// Reads a file as a stream, piece by piece: see [`crate::SandboxFiles::download`].
+    ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// use futures_core::Stream as _;
+    ///
+    /// let (file, mut body) = sandbox.files().download("large.bin").await?;
+    /// while let Some(piece) = std::future::poll_fn(|cx| body.as_mut().poll_next(cx)).await {
+    ///     println!("{} bytes of {}", piece?.len(), file.size);
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
