@@ -79,6 +79,12 @@ pub trait SandboxCheckpoints: Send + Sync {
 
     /// Makes a checkpoint of an idle session.
     ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId, request: hibernaculum_core::CheckpointRequest) -> Result<(), hibernaculum_core::Error> {
+    /// let checkpoint = backend.checkpoint(&id, request).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Unsupported`] without [`Feature::LiveCheckpoints`] or [`Feature::PortableCheckpoints`], by kind.
@@ -97,6 +103,14 @@ pub trait SandboxCheckpoints: Send + Sync {
 
     /// Lists the checkpoints that were made of a session, the oldest first.
     ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId) -> Result<(), hibernaculum_core::Error> {
+    /// for checkpoint in backend.checkpoints(&id).await? {
+    ///     println!("{}", checkpoint.id);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Unsupported`] without [`Feature::LiveCheckpoints`].
@@ -110,6 +124,12 @@ pub trait SandboxCheckpoints: Send + Sync {
     }
 
     /// Takes an idle session back to a checkpoint.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId, checkpoint: hibernaculum_core::CheckpointId) -> Result<(), hibernaculum_core::Error> {
+    /// backend.restore(&id, &checkpoint).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -125,6 +145,12 @@ pub trait SandboxCheckpoints: Send + Sync {
 
     /// Opens a new session with the state of a checkpoint.
     ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId, checkpoint: hibernaculum_core::CheckpointId) -> Result<(), hibernaculum_core::Error> {
+    /// let other = backend.branch(&checkpoint, hibernaculum_core::SessionSpec::default()).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Unsupported`] without [`Feature::Branches`].
@@ -138,6 +164,12 @@ pub trait SandboxCheckpoints: Send + Sync {
     }
 
     /// Deletes a checkpoint; that it is gone already is no error.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId, checkpoint: hibernaculum_core::CheckpointId) -> Result<(), hibernaculum_core::Error> {
+    /// backend.delete_checkpoint(&checkpoint).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -153,6 +185,12 @@ pub trait SandboxCheckpoints: Send + Sync {
 
     /// Makes the effects of an execution with an explicit transaction stay.
     ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId, execution: hibernaculum_core::ExecutionId) -> Result<(), hibernaculum_core::Error> {
+    /// backend.commit(&id, &execution).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Error::Unsupported`] without [`Feature::MemoryTransactions`].
@@ -166,6 +204,12 @@ pub trait SandboxCheckpoints: Send + Sync {
     }
 
     /// Undoes the effects of an execution with an explicit transaction.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId, execution: hibernaculum_core::ExecutionId) -> Result<(), hibernaculum_core::Error> {
+    /// backend.rollback(&id, &execution).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -33,11 +33,24 @@ pub struct FileInfo {
 
 impl FileInfo {
     /// A file, without permission bits.
+    ///
+    /// ```
+    /// use hibernaculum_core::{ByteSize, FileInfo, FileKind};
+    ///
+    /// let file = FileInfo::new("notes.txt", FileKind::File, ByteSize::bytes(6), jiff::Timestamp::now());
+    /// assert_eq!(file.mode, 0);
+    /// ```
     pub fn new(path: impl Into<String>, kind: FileKind, size: ByteSize, modified: Timestamp) -> Self {
         Self { path: path.into(), kind, size, modified, mode: 0 }
     }
 
     /// Sets its permission bits.
+    ///
+    /// ```
+    /// use hibernaculum_core::{ByteSize, FileInfo, FileKind};
+    ///
+    /// let file = FileInfo::new("run.sh", FileKind::File, ByteSize::bytes(6), jiff::Timestamp::now()).with_mode(0o755);
+    /// ```
     #[must_use]
     pub fn with_mode(mut self, mode: u32) -> Self {
         self.mode = mode;
@@ -71,6 +84,12 @@ pub trait SandboxFiles: Send + Sync {
 
     /// Writes a file; it appears under its name when all of it is there. Directories above it are made; a file that stands there is replaced.
     ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SandboxId, body: hibernaculum_core::FileBody) -> Result<(), hibernaculum_core::Error> {
+    /// let file = backend.upload(&id, "large.bin", body).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`crate::FilesError`], [`crate::SandboxError::Unknown`], [`Error::Transport`]; [`Error::Unsupported`] where the backend lacks
@@ -85,6 +104,12 @@ pub trait SandboxFiles: Send + Sync {
     }
 
     /// Reads a file: what is known of it, and its content. What is written to it meanwhile may or may not be part of that.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SandboxId) -> Result<(), hibernaculum_core::Error> {
+    /// let (file, body) = backend.download(&id, "large.bin").await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -101,6 +126,14 @@ pub trait SandboxFiles: Send + Sync {
 
     /// Lists a directory, sorted by name; `.` is the working directory. At most 50,000 entries.
     ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SandboxId) -> Result<(), hibernaculum_core::Error> {
+    /// for file in backend.list_files(&id, ".").await? {
+    ///     println!("{}", file.path);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`crate::FilesError`], [`crate::SandboxError::Unknown`], [`Error::Transport`]; [`Error::Unsupported`] where the backend lacks
@@ -115,6 +148,12 @@ pub trait SandboxFiles: Send + Sync {
     }
 
     /// Tells about one file.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SandboxId) -> Result<(), hibernaculum_core::Error> {
+    /// println!("{:?}", backend.stat(&id, "notes.txt").await?.kind);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -131,6 +170,12 @@ pub trait SandboxFiles: Send + Sync {
 
     /// Makes a directory, and those above it. That it is there is no error.
     ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SandboxId) -> Result<(), hibernaculum_core::Error> {
+    /// backend.mkdir(&id, "data/raw").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`crate::FilesError`], [`crate::SandboxError::Unknown`], [`Error::Transport`]; [`Error::Unsupported`] where the backend lacks
@@ -146,6 +191,12 @@ pub trait SandboxFiles: Send + Sync {
 
     /// Renames a file or directory.
     ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SandboxId) -> Result<(), hibernaculum_core::Error> {
+    /// backend.rename(&id, "draft.txt", "final.txt").await?;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`crate::FilesError`], [`crate::SandboxError::Unknown`], [`Error::Transport`]; [`Error::Unsupported`] where the backend lacks
@@ -160,6 +211,12 @@ pub trait SandboxFiles: Send + Sync {
     }
 
     /// Removes a file, or a directory with everything in it.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SandboxId) -> Result<(), hibernaculum_core::Error> {
+    /// backend.remove(&id, "data").await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -17,11 +17,20 @@ pub struct OwnerKey([u8; 32]);
 
 impl OwnerKey {
     /// A key that is known already.
+    ///
+    /// ```
+    /// let key = hibernaculum_engine::OwnerKey::from_bytes([7; 32]);
+    /// ```
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
     /// A new key, for sandboxes that end with this host.
+    ///
+    /// ```
+    /// let key = hibernaculum_engine::OwnerKey::random()?;
+    /// # Ok::<(), hibernaculum_engine::wire::HandshakeError>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -39,9 +39,24 @@ pub trait Provider: Send + Sync + 'static {
     type Place: Place;
 
     /// What sandboxes of this provider can do. The engine adds nothing and refuses what is not listed.
+    ///
+    /// ```
+    /// # async fn example<P: hibernaculum_engine::Provider>(provider: P) -> Result<(), hibernaculum_core::Error> {
+    /// # use hibernaculum_engine::Place as _;
+    /// println!("{}", provider.features().backend);
+    /// # Ok(()) }
+    /// ```
     fn features(&self) -> Features;
 
     /// Starts a sandbox's runner and waits until its supervisor listens. The spec has been validated and held against the features.
+    ///
+    /// ```
+    /// # async fn example<P: hibernaculum_engine::Provider>(provider: P, boot: hibernaculum_engine::Boot) -> Result<(), hibernaculum_core::Error> {
+    /// # use hibernaculum_engine::Place as _;
+    /// let place = provider.start(&hibernaculum_core::SandboxSpec::default(), &boot).await?;
+    /// place.stop().await;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -58,6 +73,15 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Finds places that an earlier host left running for this one to go on with.
     ///
+    /// ```
+    /// # async fn example<P: hibernaculum_engine::Provider>(provider: P) -> Result<(), hibernaculum_core::Error> {
+    /// # use hibernaculum_engine::Place as _;
+    /// for (id, _place) in provider.adopt().await? {
+    ///     println!("{id} still runs");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// What kept it from looking.
@@ -73,12 +97,33 @@ pub trait Provider: Send + Sync + 'static {
 /// One sandbox's place.
 pub trait Place: Send + Sync + 'static {
     /// What its runner said of itself when it was ready.
+    ///
+    /// ```
+    /// # async fn example<P: hibernaculum_engine::Provider>(place: P::Place) -> Result<(), hibernaculum_core::Error> {
+    /// # use hibernaculum_engine::Place as _;
+    /// println!("Python {}", place.ready().python);
+    /// # Ok(()) }
+    /// ```
     fn ready(&self) -> &Ready;
 
     /// Its working directory, as code in it sees it.
+    ///
+    /// ```
+    /// # async fn example<P: hibernaculum_engine::Provider>(place: P::Place) -> Result<(), hibernaculum_core::Error> {
+    /// # use hibernaculum_engine::Place as _;
+    /// println!("code runs in {}", place.workdir());
+    /// # Ok(()) }
+    /// ```
     fn workdir(&self) -> &str;
 
     /// Opens one more stream to the supervisor.
+    ///
+    /// ```
+    /// # async fn example<P: hibernaculum_engine::Provider>(place: P::Place) -> Result<(), hibernaculum_core::Error> {
+    /// # use hibernaculum_engine::Place as _;
+    /// let control = place.connect(hibernaculum_engine::Role::Control).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -91,6 +136,14 @@ pub trait Place: Send + Sync + 'static {
 
     /// Ends the place in order and waits until nothing is left: processes, sockets, temporary files. Idempotent.
     ///
+    /// ```
+    /// # async fn example<P: hibernaculum_engine::Provider>(place: P::Place) -> Result<(), hibernaculum_core::Error> {
+    /// # use hibernaculum_engine::Place as _;
+    /// place.stop().await;
+    /// place.stop().await; // there is nothing left to do
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// The place ends all the same when the future is dropped.
@@ -98,12 +151,26 @@ pub trait Place: Send + Sync + 'static {
 
     /// Ends the place at once, without asking it. Idempotent.
     ///
+    /// ```
+    /// # async fn example<P: hibernaculum_engine::Provider>(place: P::Place) -> Result<(), hibernaculum_core::Error> {
+    /// # use hibernaculum_engine::Place as _;
+    /// place.kill().await;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// As [`Place::stop`].
     fn kill(&self) -> impl Future<Output = ()> + Send;
 
     /// A better way to move files than through the runner, where the place has one.
+    ///
+    /// ```
+    /// # async fn example<P: hibernaculum_engine::Provider>(place: P::Place) -> Result<(), hibernaculum_core::Error> {
+    /// # use hibernaculum_engine::Place as _;
+    /// let has_a_better_way = place.files().is_some();
+    /// # Ok(()) }
+    /// ```
     fn files(&self) -> Option<&dyn SandboxFiles> {
         None
     }
