@@ -24,6 +24,7 @@ pub(super) struct Drive<'a> {
 impl Drive<'_> {
     /// Runs it to its end, whoever ends it. Tracebacks call it by the number of its prompt.
     pub(super) async fn run(&mut self, code: &str, number: u64) -> Result<Outcome, Failure> {
+        self.signals.forget();
         let stdin = if self.lines.is_some() { StdinPolicy::Ask } else { StdinPolicy::Deny };
         let script = Script { filename: format!("<cell {number}>"), first_line: 1, argv: None };
         let request = ExecutionRequest::new(code).stdin(stdin).timeout(self.timeout).script(script);

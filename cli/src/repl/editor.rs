@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -99,6 +100,8 @@ pub(super) enum Typed {
     Nothing,
     /// Ctrl-D.
     Leave,
+    /// Nothing: `hib` is to end.
+    End,
 }
 
 /// The editor of one session.
@@ -107,12 +110,13 @@ pub(super) struct Editor {
 }
 
 impl Editor {
-    /// `history`: where it is kept; nowhere, if that is `None` or cannot be used.
+    /// `history`: where it is kept; nowhere, if that is `None` or cannot be used. `ends`: whether `hib` is to end.
     pub(super) fn new(
         session: &Session,
         runtime: Handle,
         history: Option<PathBuf>,
         is_coloured: bool,
+        ends: Arc<AtomicBool>,
     ) -> Self {
         let mut keys = default_emacs_keybindings();
         keys.add_binding(
@@ -138,7 +142,8 @@ impl Editor {
                 is_choosing: false,
             }))
             .with_ansi_colors(is_coloured)
-            .use_bracketed_paste(true);
+            .use_bracketed_paste(true)
+            .with_break_signal(ends);
         reedline = reedline.with_highlighter(Box::new(Colours { is_coloured, seen }));
         if let Some(history) = history.and_then(|path| remembered(path).ok()) {
             reedline = reedline.with_history(Box::new(history));
@@ -151,6 +156,7 @@ impl Editor {
         Ok(match self.reedline.read_line(&In(number)).map_err(io::Error::other)? {
             Signal::Success(text) => Typed::Text(text),
             Signal::CtrlD => Typed::Leave,
+            Signal::ExternalBreak(_) => Typed::End,
             _ => Typed::Nothing,
         })
     }

@@ -17,6 +17,8 @@ mod lines;
 mod python;
 
 use std::io::{self, IsTerminal as _, Read as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use hibernaculum::{Outcome, OutputStream};
 use tokio::runtime::Runtime;
@@ -77,8 +79,17 @@ impl<'a> Repl<'a> {
         let lines = self.runtime.block_on(async { Lines::new() }).map_err(|error| no_runtime(&error))?;
         let history =
             if args.no_history { None } else { editor::history_file(|name| std::env::var_os(name)) };
-        let mut editor =
-            Editor::new(&self.place.session, self.runtime.handle().clone(), history, paint::is_coloured());
+        // The prompt blocks this thread: another task listens, and breaks it off.
+        let ends = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&ends);
+        let mut listener =
+            self.runtime.block_on(async { Signals::new() }).map_err(|error| no_runtime(&error))?;
+        self.runtime.spawn(async move {
+            listener.end().await;
+            told.store(true, Ordering::Relaxed);
+        });
+        let runtime = self.runtime.handle().clone();
+        let mut editor = Editor::new(&self.place.session, runtime, history, paint::is_coloured(), ends);
         if !is_quiet() {
             let info = self.runtime.block_on(self.place.session.info())?;
             self.say(&format!(
@@ -90,6 +101,7 @@ impl<'a> Repl<'a> {
         loop {
             match editor.read(self.count + 1).map_err(|error| unusable(&error))? {
                 Typed::Leave => return Ok(Exit::OK),
+                Typed::End => return Ok(self.runtime.block_on(self.signals.end())),
                 Typed::Nothing => {}
                 Typed::Text(text) => {
                     if let Some(exit) = self.take(&text, Some(&lines))? {

@@ -8,6 +8,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::Exit;
@@ -41,6 +42,20 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             presses: Presses::default(),
         })
+    }
+
+    /// The next signal that means the end. Cancel safe.
+    pub(crate) async fn end(&mut self) -> Exit {
+        tokio::select! {
+            _ = self.hang_up.recv() => Exit::HUNG_UP,
+            _ = self.terminate.recv() => Exit::TERMINATED,
+        }
+    }
+
+    /// Forgets each Ctrl-C until now: what follows is another matter.
+    pub(crate) fn forget(&mut self) {
+        let _ = self.interrupt.recv().now_or_never();
+        self.presses = Presses::default();
     }
 
     /// The next wish. Cancel safe.

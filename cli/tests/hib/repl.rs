@@ -301,6 +301,37 @@ fn commands_tell_of_the_session() {
 }
 
 #[test]
+fn two_interrupted_lines_are_no_wish_to_leave() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &[], &[]);
+    for prompt in [2, 3, 4] {
+        person.types("\x1b[200~print('it ' + 'runs')\rwhile True: pass\x1b[201~\r");
+        person.sees("it runs");
+        person.types(CTRL_C);
+        person.sees("KeyboardInterrupt");
+        person.sees(&format!("In [{prompt}]"));
+    }
+    assert_eq!(person.leaves(), Some(0));
+}
+
+#[test]
+fn a_signal_ends_it_at_the_prompt() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &[], &[]);
+    person.enters("x = 1", 2);
+    // setsid forks where it leads a group already.
+    let pid = rustix::process::Pid::from_raw(i32::try_from(person.child.id()).unwrap()).unwrap();
+    let children =
+        std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", pid.as_raw_nonzero())).unwrap();
+    let hib = children
+        .split_whitespace()
+        .next()
+        .map_or(pid, |child| rustix::process::Pid::from_raw(child.parse().unwrap()).unwrap());
+    rustix::process::kill_process(hib, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(person.ends(), Some(143));
+}
+
+#[test]
 fn exit_leaves_with_its_code() {
     let state = state();
     let mut person = Person::starts(state.path(), &[], &[]);
