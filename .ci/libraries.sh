@@ -4,7 +4,7 @@
 set -euo pipefail
 
 python=$1 folder=$2
-libraries=(numpy pandas matplotlib plotly)
+libraries=(numpy pandas matplotlib plotly cloudpickle)
 rm -rf "$folder"
 "$python" -m venv "$folder"
 if "$folder/bin/python3" -m pip install --quiet --disable-pip-version-check --retries 2 --only-binary :all: "${libraries[@]}"; then

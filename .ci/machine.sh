@@ -21,6 +21,8 @@ prepare_machine() {
     command -v git >/dev/null || missing+=(git)
     command -v python3 >/dev/null || missing+=(python3)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+    # The image that containers are tested with is made of Debian's packages; where docker is not required, nobody needs it.
+    [[ ,${HIBERNACULUM_REQUIRE-}, != *,docker,* ]] || command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
     ((${#missing[@]} == 0)) || install_packages "${missing[@]}" || true
 
     # shellcheck source=/dev/null
@@ -32,6 +34,16 @@ prepare_machine() {
     fi
 }
 
+# Makes the image that containers are tested with, and says which it is; without an engine there is none, and tests say so.
+name_test_image() {
+    docker version >/dev/null 2>&1 || return 0
+    # An image that somebody names is meant.
+    [[ -z ${HIBERNACULUM_IMAGE-} ]] || return 0
+    # A machine that may not make one is no failure here: the tests are, where docker is required.
+    export HIBERNACULUM_IMAGE
+    HIBERNACULUM_IMAGE=$(timeout 900 bash .ci/test_image.sh) || unset HIBERNACULUM_IMAGE
+}
+
 # Starts the container engine where it is installed, required and not up; the one that we start ends with us.
 start_container_engine() {
     [[ ,${HIBERNACULUM_REQUIRE-}, == *,docker,* ]] || return 0
@@ -41,7 +53,7 @@ start_container_engine() {
     dockerd >target/ci/dockerd.log 2>&1 &
     local engine=$!
     # shellcheck disable=SC2064 # the pid of now
-    trap "kill $engine 2>/dev/null; rm -f '$CI_SKIP_REASON'" EXIT
+    trap "kill $engine 2>/dev/null; ci_tidy" EXIT
     for _ in $(seq 60); do
         docker version >/dev/null 2>&1 && return 0
         kill -0 "$engine" 2>/dev/null || break

@@ -27,7 +27,12 @@
 //! | feature | default | gives |
 //! |---|---|---|
 //! | `local` | yes | subprocesses of this machine: `LocalBackend`, and the name `local` in the [`Registry`] |
+//! | `daytona` | no | sandboxes of a remote service: `DaytonaBackend`, and the name `daytona`; an HTTP client and TLS come with it |
+//! | `docker` | no | hardened containers: `DockerBackend`, and the name `docker` in the [`Registry`]; an HTTP client and TLS come with it |
 //! | `host-paths` | yes | files and whole directories between this machine and a sandbox: `HostPaths` |
+//! | `checkpoints` | no | portable checkpoints in memory or a directory: the module `checkpoint_store`; the local backend keeps them below its state directory |
+//! | `s3` | no | checkpoints on S3: an HTTP client and TLS come with it |
+//! | `mock` | no | for tests: the module `mock`, with scripts, cassettes, faults and mocks of every trait |
 //! | `engine` | with `local` | the modules `engine` and `runner`: what a backend of your own is made with |
 //!
 //! Without any of them the crate is the contract alone: no async runtime, no backend, and a [`Registry`] to fill with backends of your own.
@@ -44,15 +49,33 @@
 //! | a backend by its name, from a configuration | [`backend()`], [`Registry`], [`Settings`] |
 //! | what a backend can do | [`Backend`], [`Features`] |
 //!
-//! The examples `quickstart` and `choose_backend` are programs to read and run.
+//! The examples `quickstart`, `try_and_undo`, `search_over_branches` and `choose_backend` are programs to read and run.
 
 #[cfg(feature = "host-paths")]
 mod host;
 mod registry;
 
+#[cfg(feature = "daytona")]
+#[doc(inline)]
+pub use hibernaculum_backend_daytona as daytona;
+#[cfg(feature = "daytona")]
+#[doc(inline)]
+pub use hibernaculum_backend_daytona::{DaytonaBackend, DaytonaBackendBuilder};
+#[cfg(feature = "docker")]
+#[doc(inline)]
+pub use hibernaculum_backend_docker as docker;
+#[cfg(feature = "docker")]
+#[doc(inline)]
+pub use hibernaculum_backend_docker::{DockerBackend, DockerBackendBuilder};
 #[cfg(feature = "local")]
 #[doc(inline)]
 pub use hibernaculum_backend_local::{LocalBackend, LocalBackendBuilder};
+#[cfg(feature = "mock")]
+#[doc(inline)]
+pub use hibernaculum_backend_mock as mock;
+#[cfg(feature = "checkpoints")]
+#[doc(inline)]
+pub use hibernaculum_checkpoint_store as checkpoint_store;
 #[doc(inline)]
 pub use hibernaculum_core::*;
 #[cfg(feature = "engine")]
@@ -77,8 +100,14 @@ mod pages {
     struct Readme;
     #[doc = include_str!("../docs/tour.md")]
     struct Tour;
+    #[doc = include_str!("../docs/state.md")]
+    struct State;
+    #[doc = include_str!("../docs/checkpoint-store.md")]
+    struct CheckpointStores;
     #[doc = include_str!("../docs/files.md")]
     struct Files;
     #[doc = include_str!("../docs/backends.md")]
     struct Backends;
+    #[doc = include_str!("../docs/docker.md")]
+    struct Docker;
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hibernaculum_core::{Backend, ConfigError, Error};
+use hibernaculum_core::{Backend, CheckpointStore, ConfigError, Error, Retention, SandboxError};
 use hibernaculum_engine::{Engine, EngineConfig};
 use tokio::sync::OnceCell;
 
@@ -59,6 +59,8 @@ pub struct LocalBackendBuilder {
     start_timeout: Option<Duration>,
     env_pass: Vec<String>,
     engine: Option<EngineConfig>,
+    checkpoint_store: Option<Arc<dyn CheckpointStore>>,
+    retention: Option<Retention>,
 }
 
 impl LocalBackendBuilder {
@@ -128,6 +130,38 @@ impl LocalBackendBuilder {
         self
     }
 
+    /// Where portable checkpoints and snapshots are kept. Unset: the directory `checkpoints` below the state directory, if this crate was built with its
+    /// feature `checkpoints`; else there are none.
+    ///
+    /// ```
+    /// # async fn example(store: std::sync::Arc<dyn hibernaculum_core::CheckpointStore>) -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_local::LocalBackend;
+    ///
+    /// let backend = LocalBackend::builder().checkpoint_store(store).build()?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn checkpoint_store(mut self, store: Arc<dyn CheckpointStore>) -> Self {
+        self.checkpoint_store = Some(store);
+        self
+    }
+
+    /// What the checkpoint store keeps; it is seen to now and then, after a save. Unset: everything.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_local::LocalBackend;
+    /// use hibernaculum_core::Retention;
+    ///
+    /// let backend = LocalBackend::builder().retention(Retention::default().keep_last(5)).build()?;
+    /// # Ok(()) }
+    /// ```
+    #[must_use]
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = Some(retention);
+        self
+    }
+
     /// How the engine behaves. Unset: its defaults, and a key that ends with this program.
     #[must_use]
     pub fn engine(mut self, config: EngineConfig) -> Self {
@@ -144,11 +178,24 @@ impl LocalBackendBuilder {
     /// [`ConfigError::Invalid`] for a setting that breaks its rule, or outside of a tokio runtime; [`hibernaculum_core::SandboxError::Start`] where the state directory cannot be made.
     pub fn build(mut self) -> Result<Arc<dyn Backend>, Error> {
         let config = self.engine.take();
+        let (store, retention) = (self.checkpoint_store.take(), self.retention.take());
+        let state = StateDirectory::open(self.state_dir.as_deref())?;
         let provider = self.provider()?;
-        Ok(match config {
-            Some(config) => Arc::new(Engine::with_config(provider, config)?),
-            None => Arc::new(Engine::new(provider)?),
-        })
+        let mut config = match config {
+            Some(config) => config,
+            None => EngineConfig::new().map_err(|error| SandboxError::Start {
+                problem: "no key can be made".to_owned(),
+                source: Some(error.into()),
+            })?,
+        };
+        if config.checkpoint_store.is_none() {
+            config.checkpoint_store = match store {
+                Some(store) => Some(store),
+                None => default_store(&state)?,
+            };
+        }
+        config.retention = retention.unwrap_or(config.retention);
+        Ok(Arc::new(Engine::with_config(provider, config)?))
     }
 
     /// The provider alone, for those who put an engine together themselves. The engine's settings are not used.
@@ -190,6 +237,18 @@ impl LocalBackendBuilder {
             features: features(),
         })
     }
+}
+
+#[cfg(feature = "checkpoints")]
+fn default_store(state: &StateDirectory) -> Result<Option<Arc<dyn CheckpointStore>>, Error> {
+    let store = hibernaculum_checkpoint_store::Store::directory(state.path().join("checkpoints"))?;
+    Ok(Some(Arc::new(store)))
+}
+
+#[cfg(not(feature = "checkpoints"))]
+#[expect(clippy::unnecessary_wraps, reason = "with the feature it can fail")]
+fn default_store(_: &StateDirectory) -> Result<Option<Arc<dyn CheckpointStore>>, Error> {
+    Ok(None)
 }
 
 fn invalid(field: &str, value: &str, rule: &str) -> Error {

@@ -1,6 +1,7 @@
 //! What the local backend can do, as data.
 
-use hibernaculum_core::{Feature, Features, Isolation, LimitKind, NetworkPolicy};
+use hibernaculum_core::{Features, Isolation, LimitKind, NetworkPolicy};
+use hibernaculum_engine::RUNNER_FEATURES;
 
 /// The backend's name, in the registry and in refusals.
 pub(crate) const NAME: &str = "local";
@@ -8,14 +9,7 @@ pub(crate) const NAME: &str = "local";
 /// At the level `trusted` nothing but the process itself can be bounded: sandbox-wide limits and a closed network are for other backends.
 pub(crate) fn features() -> Features {
     Features::new(NAME, NetworkPolicy::Full)
-        .with([
-            Feature::Interrupt,
-            Feature::Input,
-            Feature::Attach,
-            Feature::Preload,
-            Feature::Namespace,
-            Feature::Files,
-        ])
+        .with(RUNNER_FEATURES)
         .with_limits([
             LimitKind::ProcessMemory,
             LimitKind::ProcessCpuTime,
@@ -27,6 +21,8 @@ pub(crate) fn features() -> Features {
 
 #[cfg(test)]
 mod tests {
+    use hibernaculum_core::Feature;
+
     use super::*;
 
     #[test]

@@ -15,6 +15,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use hibernaculum_core::{Error, SandboxError};
+use hibernaculum_engine::Tail;
 use hibernaculum_engine::boot::{Ready, STAGE0, wait_ready};
 use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
@@ -22,7 +23,6 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::ending::{Ending, GRACE_UNREADY};
-use crate::tail::Tail;
 
 /// How long a process that failed may take until its last words and its exit are seen.
 const LAST_WORDS: Duration = Duration::from_millis(300);

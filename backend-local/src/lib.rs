@@ -16,7 +16,7 @@
 //! | which Python is used | `python`, `probe` |
 //! | what a sandbox sees of the environment | `environment` |
 //! | where things lie, and who may touch them | `directory`, `runner_files` |
-//! | how a sandbox starts | `provider`, `launch`, `tail` |
+//! | how a sandbox starts | `provider`, `launch` |
 //! | how it ends, to the last process and file | `place`, `ending`, `strays`, `removal`, `home` |
 
 mod backend;
@@ -33,8 +33,6 @@ mod python;
 mod removal;
 mod runner_files;
 mod strays;
-mod stream;
-mod tail;
 
 pub use backend::{LocalBackend, LocalBackendBuilder};
 pub use place::LocalPlace;

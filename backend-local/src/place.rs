@@ -5,12 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hibernaculum_core::{Error, TransportError};
-use hibernaculum_engine::{ByteStream, Place, Ready, Role};
+use hibernaculum_engine::{ByteStream, Place, Ready, Role, SocketStream};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep};
 
 use crate::ending::{Ending, GRACE};
-use crate::stream::LocalStream;
 
 /// How long the supervisor may be too busy to take one more connection.
 const BUSY_LIMIT: Duration = Duration::from_secs(10);
@@ -47,7 +46,7 @@ impl Place for LocalPlace {
         loop {
             match UnixStream::connect(&self.socket).await {
                 Ok(stream) => {
-                    let stream = stream.into_std().and_then(LocalStream::new).map_err(broken)?;
+                    let stream = stream.into_std().and_then(SocketStream::new).map_err(broken)?;
                     return Ok(Box::new(stream));
                 }
                 // A unix socket whose backlog is full refuses at once, and asks to be tried again.

@@ -12,11 +12,10 @@ use std::process::Stdio;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use hibernaculum_engine::Tail;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::Command;
-
-use crate::tail::shown;
 
 /// How long an executable may take to say what it is.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -104,7 +103,10 @@ async fn ask(path: &Path, limit: Duration) -> Probe {
     group.disarm();
     understand(path, &String::from_utf8_lossy(&stdout)).unwrap_or_else(|| {
         let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-        Probe::Useless(format!("it ended with {status} and said `{}`", shown(&[stdout, stderr].concat())))
+        Probe::Useless(format!(
+            "it ended with {status} and said `{}`",
+            Tail::printable(&[stdout, stderr].concat())
+        ))
     })
 }
 
@@ -129,7 +131,7 @@ fn understand(path: &Path, answer: &str) -> Option<Probe> {
         let name = if implementation == "cpython" { "CPython" } else { implementation };
         Probe::Unfit {
             executable: executable.display().to_string(),
-            found: shown(format!("{name} {version}").as_bytes()),
+            found: Tail::printable(format!("{name} {version}").as_bytes()),
         }
     })
 }

@@ -83,6 +83,7 @@ impl Provider for LocalProvider {
                 runner_dir: &layout.runner,
                 bundle: false,
                 remove: &[&text(&layout.directory)?],
+                tunnel: None,
             },
         );
         let booted = boot_up(pipes, &message, self.start_timeout, ending).await;

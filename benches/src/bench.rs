@@ -18,6 +18,8 @@ pub struct Bench {
     product: Product,
     python: PathBuf,
     program: Option<PathBuf>,
+    #[cfg(feature = "docker")]
+    docker: Option<hibernaculum::DockerBackendBuilder>,
 }
 
 impl std::fmt::Debug for Bench {
@@ -41,7 +43,16 @@ impl Bench {
         let runtime = Rc::new(runtime);
         let product = Product::open(&backend, SandboxSpec::default(), &runtime)?;
         let python = product.python()?;
-        Ok(Self { name: name.to_owned(), backend, runtime, product, python, program: None })
+        Ok(Self {
+            name: name.to_owned(),
+            backend,
+            runtime,
+            product,
+            python,
+            program: None,
+            #[cfg(feature = "docker")]
+            docker: None,
+        })
     }
 
     /// A runtime of one thread, the caller's: what `#[tokio::main(flavor = "current_thread")]` makes.
@@ -61,6 +72,20 @@ impl Bench {
     pub fn with_program(mut self, program: Option<PathBuf>) -> Self {
         self.program = program;
         self
+    }
+
+    /// Says how the backend was built, for the floors that are bare containers.
+    #[cfg(feature = "docker")]
+    #[must_use]
+    pub fn with_docker(mut self, builder: hibernaculum::DockerBackendBuilder) -> Self {
+        self.docker = Some(builder);
+        self
+    }
+
+    /// How the Docker backend was built, where it is that.
+    #[cfg(feature = "docker")]
+    pub(crate) fn docker(&self) -> Option<hibernaculum::DockerBackendBuilder> {
+        self.docker.clone()
     }
 
     /// The program that is `hib`, where that is known.

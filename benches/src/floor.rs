@@ -27,7 +27,7 @@ const MISSED: Duration = Duration::from_secs(2);
 const SETTLING: Duration = Duration::from_millis(3);
 
 /// `floor.py`, as it came. Python takes it by `-c`, so that nothing of it has to lie on a disk.
-const SCRIPT: &str = include_str!("../floor.py");
+pub(crate) const SCRIPT: &str = include_str!("../floor.py");
 
 /// What the process does with a request.
 #[derive(Debug, Clone, Copy)]
@@ -38,15 +38,20 @@ pub enum Mode<'a> {
     Interrupt,
     /// It has imported these modules (separated by commas), forks, and the child answers.
     Fork(&'a str),
+    /// The same, of a module with this source.
+    ForkWith(&'a str),
 }
 
 /// A process that runs `floor.py`, connected.
 #[derive(Debug)]
 pub struct Floor {
     python: PathBuf,
-    process: Process,
+    /// None: it is somebody else's, in a container.
+    process: Option<Process>,
     stream: BufReader<UnixStream>,
     last_id: u64,
+    /// Where the module is that the process imports, after it has connected.
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Floor {
@@ -62,10 +67,18 @@ impl Floor {
         let listener = UnixListener::bind(&socket)?;
         let mut command = Command::new(python);
         command.args(["-c", SCRIPT]);
+        let mut folder = None;
         match mode {
             Mode::Roundtrip => command.arg("roundtrip").arg(&socket),
             Mode::Interrupt => command.arg("interrupt").arg(&socket),
             Mode::Fork(modules) => command.arg("fork").arg(&socket).arg(modules),
+            Mode::ForkWith(source) => {
+                let place = tempfile::tempdir()?;
+                std::fs::write(place.path().join("hibernaculum_floor.py"), source)?;
+                command.env("PYTHONPATH", place.path());
+                folder = Some(place);
+                command.arg("fork").arg(&socket).arg("hibernaculum_floor")
+            }
         };
         if let Mode::Interrupt = mode {
             // A signal that comes at the wrong moment ends it with a traceback, which would only alarm: see `interrupt`.
@@ -73,13 +86,27 @@ impl Floor {
         }
         let connected = command.stdin(Stdio::null()).spawn().and_then(|child| {
             let mut process = Process(child);
-            let stream = accept(&listener, &mut process)?;
+            let stream = accept(&listener, || Ok(process.0.try_wait()?.is_some()))?;
             Ok((process, stream))
         });
         let _ = std::fs::remove_file(&socket);
         let (process, stream) = connected?;
         stream.set_read_timeout(Some(if let Mode::Interrupt = mode { MISSED } else { PATIENCE }))?;
-        Ok(Self { python: python.to_owned(), process, stream: BufReader::new(stream), last_id: 0 })
+        let stream = BufReader::new(stream);
+        Ok(Self { python: python.to_owned(), process: Some(process), stream, last_id: 0, _folder: folder })
+    }
+
+    /// One that somebody else has started, and that connects to this socket.
+    ///
+    /// # Errors
+    ///
+    /// As [`Floor::start`].
+    #[cfg(feature = "docker")]
+    pub(crate) fn accepted(listener: &UnixListener) -> io::Result<Self> {
+        let stream = accept(listener, || Ok(false))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let stream = BufReader::new(stream);
+        Ok(Self { python: PathBuf::new(), process: None, stream, last_id: 0, _folder: None })
     }
 
     /// Has the code evaluated; gives the `repr` of its value. [`Mode::Roundtrip`] and [`Mode::Fork`].
@@ -117,7 +144,8 @@ impl Floor {
         self.send(json!({ "busy": busy }))?;
         pause(settling);
         let start = Instant::now();
-        kill_process(Pid::from_child(&self.process.0), Signal::INT)?;
+        let Some(process) = &self.process else { return Err(io::ErrorKind::Unsupported.into()) };
+        kill_process(Pid::from_child(&process.0), Signal::INT)?;
         self.answer()?;
         Ok(start.elapsed())
     }
@@ -188,7 +216,10 @@ pub fn cold_start(python: &Path) -> io::Result<Duration> {
 }
 
 /// Waits for the process to connect; gives up when it ends.
-fn accept(listener: &UnixListener, process: &mut Process) -> io::Result<UnixStream> {
+fn accept(
+    listener: &UnixListener,
+    mut has_ended: impl FnMut() -> io::Result<bool>,
+) -> io::Result<UnixStream> {
     listener.set_nonblocking(true)?;
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -198,7 +229,7 @@ fn accept(listener: &UnixListener, process: &mut Process) -> io::Result<UnixStre
                 return Ok(stream);
             }
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-            Err(_) if process.0.try_wait()?.is_some() || Instant::now() > deadline => {
+            Err(_) if has_ended()? || Instant::now() > deadline => {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "floor.py did not connect"));
             }
             Err(_) => pause(Duration::from_millis(1)),

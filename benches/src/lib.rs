@@ -37,13 +37,17 @@ mod figures;
 mod floor;
 mod product;
 mod report;
+mod stateful;
 mod stdio;
 mod trouble;
 
 pub use bench::Bench;
 pub use contest::{Contest, Times};
+#[cfg(feature = "docker")]
+pub use figures::docker_figures;
 pub use figures::{FIGURES, Figure};
 pub use floor::{Floor, Mode, cold_start, print_lines};
 pub use product::Product;
 pub use report::{Machine, Measured, Noise, Report, Skipped};
+pub use stateful::Stateful;
 pub use trouble::Trouble;

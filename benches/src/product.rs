@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hibernaculum::{
-    Backend, Error, EventKind, Execution, ExecutionRequest, Sandbox, SandboxId, SandboxSpec, Session, Status,
-    Timeout,
+    Backend, CheckpointRequest, Error, EventKind, Execution, ExecutionRequest, Feature, Sandbox, SandboxId,
+    SandboxSpec, Session, Status, Timeout,
 };
 use tokio::runtime::Runtime;
 
@@ -68,6 +68,16 @@ impl Product {
         let code = format!("import importlib.util as u; all(map(u.find_spec, {modules:?}))");
         let result = self.runtime.block_on(self.session.execute(code))?;
         Ok(result.json().and_then(serde_json::Value::as_bool) == Some(true))
+    }
+
+    /// Its sandbox.
+    pub(crate) fn handle(&self) -> &Sandbox {
+        &self.sandbox
+    }
+
+    /// Waits for a future of its backend.
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
     }
 
     /// Runs code whose value is known; tells how long it took.
@@ -134,6 +144,61 @@ impl Product {
         self.runtime.block_on(async {
             let start = Instant::now();
             self.sandbox.files().upload(FILE, Box::pin(futures_util::stream::iter(pieces))).await?;
+            Ok(start.elapsed())
+        })
+    }
+
+    /// Whether its backend offers a feature.
+    pub fn offers(&self, feature: Feature) -> bool {
+        self.session.backend().features().supports(feature)
+    }
+
+    /// Has the session hold so many bytes of noise, new ones: a numpy array where there is numpy.
+    ///
+    /// # Errors
+    ///
+    /// What the session says.
+    pub fn fill(&self, bytes: usize) -> Result<(), Error> {
+        let code = format!(
+            "import os\ndata = bytearray(os.urandom({bytes}))\ntry:\n    import numpy\n    data = numpy.frombuffer(data, dtype='u1').copy()\n\
+             except ImportError: pass"
+        );
+        self.runtime.block_on(self.session.execute(code)).map(drop)
+    }
+
+    /// Saves the session; tells how long it took, and how many bytes were stored. The checkpoint before it is deleted.
+    ///
+    /// # Errors
+    ///
+    /// What the session says.
+    pub fn save(&self) -> Result<(Duration, u64), Error> {
+        self.runtime.block_on(async {
+            let start = Instant::now();
+            let saved = self.session.checkpoint(CheckpointRequest::portable()).await?;
+            let took = start.elapsed();
+            for older in self.session.checkpoints().await?.iter().filter(|older| older.id != saved.id) {
+                self.session.backend().delete_checkpoint(&older.id).await?;
+            }
+            Ok((took, saved.size.as_u64()))
+        })
+    }
+
+    /// Restores the session from its newest checkpoint; tells how long it took.
+    ///
+    /// # Errors
+    ///
+    /// What the session says.
+    ///
+    /// # Panics
+    ///
+    /// Where it was never saved.
+    pub fn restore(&self) -> Result<Duration, Error> {
+        self.runtime.block_on(async {
+            let newest = self.session.checkpoints().await?.pop();
+            #[expect(clippy::expect_used, reason = "what was not saved cannot be measured")]
+            let newest = newest.expect("it was saved before");
+            let start = Instant::now();
+            self.session.restore(&newest.id).await?;
             Ok(start.elapsed())
         })
     }
@@ -224,7 +289,8 @@ impl Product {
     }
 }
 
-async fn answered(session: &Session, code: &str, repr: &str) -> Result<Duration, Error> {
+/// Runs code whose value is known; tells how long it took.
+pub(crate) async fn answered(session: &Session, code: &str, repr: &str) -> Result<Duration, Error> {
     let start = Instant::now();
     let result = session.execute(code).await?;
     let took = start.elapsed();

@@ -7,7 +7,11 @@ use clap::{Parser, Subcommand};
 use hibernaculum::runner;
 
 use crate::bench::BenchArgs;
+use crate::branch::BranchArgs;
+use crate::checkpoint::CheckpointArgs;
 use crate::config::ConfigArgs;
+#[cfg(feature = "docker")]
+use crate::docker::{image::ImageArgs, reap::ReapArgs};
 use crate::doctor::DoctorArgs;
 use crate::repl::ReplArgs;
 use crate::run::RunArgs;
@@ -20,6 +24,7 @@ Examples:
   hib run -c 'x = 41' -c 'x + 1'   42: one session, kept between cells
   hib run analysis.ipynb           a notebook, cell by cell
   hib repl                         an interactive session
+  hib branch setup.py a.py b.py    one set-up, two scripts that go on from it
   hib doctor                       what works on this machine
   hib help run                     more examples, and the exit codes
 
@@ -90,7 +95,13 @@ impl MannerArgs {
 pub(crate) enum Command {
     Run(RunArgs),
     Repl(ReplArgs),
+    Branch(BranchArgs),
+    Checkpoint(CheckpointArgs),
     Bench(BenchArgs),
+    #[cfg(feature = "docker")]
+    Image(ImageArgs),
+    #[cfg(feature = "docker")]
+    Reap(ReapArgs),
     Doctor(DoctorArgs),
     Config(ConfigArgs),
     Stdio(StdioArgs),

@@ -23,7 +23,7 @@ Exit codes:
   141       nobody reads the output any more";
 
 /// An exit code of `hib`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Exit(u8);
 
 impl Exit {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  main ── args: what was typed ──▶ a module for each subcommand ──▶ Exit: the code that tells how it went
-//!                                     run/, repl/, bench/, stdio/, doctor/, config/, shell
+//!                                     run/, repl/, branch/, checkpoint/, bench/, stdio/, doctor/, config/, docker/, shell
 //! ```
 //!
 //! | for | see |
@@ -12,18 +12,24 @@
 //! | how an error is told | `failure`; a bug, `panic` |
 //! | what holds where no flag is typed | `config/` |
 //! | which backend, sandbox and session a subcommand works in | `place` |
+//! | what comes back after a crash | `recovery` |
 //! | the terminal: output, input, signals | `terminal/` |
 //!
 //! A subcommand is a module with its arguments and one function that gives `Result<Exit, Failure>`.
 
 mod args;
 mod bench;
+mod branch;
+mod checkpoint;
 mod config;
+#[cfg(feature = "docker")]
+mod docker;
 mod doctor;
 mod exit;
 mod failure;
 mod panic;
 mod place;
+mod recovery;
 mod repl;
 mod run;
 mod shell;
@@ -55,15 +61,21 @@ fn hib() -> Result<Exit, Failure> {
         }
     };
     args.manner.adopt();
-    match &args.command {
-        Command::Run(args) => run::run(args),
-        Command::Repl(args) => repl::repl(args),
-        Command::Bench(args) => bench::bench(args),
-        Command::Doctor(args) => doctor::doctor(args),
-        Command::Config(args) => config::config(args, &config),
-        Command::Stdio(args) => stdio::stdio(args),
-        Command::Completions(args) => shell::completions(args),
-        Command::Man(args) => shell::man(args),
+    match args.command {
+        Command::Run(args) => run::run(&args),
+        Command::Repl(args) => repl::repl(&args),
+        Command::Branch(args) => branch::branch(&args),
+        Command::Bench(args) => bench::bench(&args),
+        #[cfg(feature = "docker")]
+        Command::Image(args) => docker::image::image(args),
+        #[cfg(feature = "docker")]
+        Command::Reap(args) => docker::reap::reap(&args),
+        Command::Checkpoint(args) => checkpoint::checkpoint(args),
+        Command::Doctor(args) => doctor::doctor(&args),
+        Command::Config(args) => config::config(&args, &config),
+        Command::Stdio(args) => stdio::stdio(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     }
 }
 

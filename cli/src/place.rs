@@ -5,13 +5,21 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use clap::Args;
-use hibernaculum::{Backend, Registry, Sandbox, SandboxSpec, Session, Settings};
+use hibernaculum::{Backend, Registry, Sandbox, SandboxSpec, Session, SessionSpec, Settings};
 
+use crate::checkpoint::find;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::recovery::Recovery;
 
 /// The backend whose code runs where `hib` runs.
 pub(crate) const LOCAL: &str = "local";
+
+/// The backend whose code runs in containers.
+const DOCKER: &str = "docker";
+
+/// The backend whose code runs in sandboxes of a remote service.
+pub(crate) const DAYTONA: &str = "daytona";
 
 /// Which backend; the same for every subcommand.
 #[derive(Debug, Clone, Args)]
@@ -29,6 +37,19 @@ pub(crate) struct BackendArgs {
                      Unset: HIBERNACULUM_PYTHON, an active virtual environment, then `python3` along PATH."
     )]
     python: Option<String>,
+
+    #[arg(
+        long,
+        value_name = "IMAGE",
+        help = "The image that sandboxes of the backends `docker` and `daytona` are made of",
+        long_help = "The image that sandboxes of the backends `docker` and `daytona` are made of\n\n\
+                     Unset: HIBERNACULUM_IMAGE, else the one that `hib image build` made last, or the service's own snapshot."
+    )]
+    image: Option<String>,
+
+    /// Which way byte streams take: of the backend `docker` `auto`, `socket` or `exec`, of `daytona` `auto`, `proxy` or `preview`
+    #[arg(long, value_name = "WAY")]
+    transport: Option<String>,
 }
 
 impl BackendArgs {
@@ -46,7 +67,38 @@ impl BackendArgs {
     pub(crate) fn with(&self, backend: Option<String>, python: Option<String>) -> Self {
         let is_same = backend.as_ref().is_none_or(|backend| *backend == self.backend);
         let python = python.or_else(|| self.python.clone().filter(|_| is_same));
-        Self { backend: backend.unwrap_or_else(|| self.backend.clone()), python }
+        let backend = backend.unwrap_or_else(|| self.backend.clone());
+        Self { backend, python, image: self.image.clone(), transport: self.transport.clone() }
+    }
+
+    /// How the Docker backend is built, where that is meant.
+    #[cfg(feature = "docker")]
+    pub(crate) fn docker(&self) -> Result<Option<hibernaculum::DockerBackendBuilder>, Failure> {
+        if self.backend != DOCKER {
+            return Ok(None);
+        }
+        let mut builder = hibernaculum::DockerBackend::builder().transport(self.transport()?);
+        if let Some(image) = &self.image {
+            builder = builder.image(image.as_str());
+        }
+        Ok(Some(builder))
+    }
+
+    /// The image that sandboxes in containers would be made of, whichever backend is meant.
+    #[cfg(feature = "docker")]
+    pub(crate) async fn image(&self) -> Result<String, hibernaculum::Error> {
+        let mut builder = hibernaculum::DockerBackend::builder();
+        if let Some(image) = &self.image {
+            builder = builder.image(image.as_str());
+        }
+        Ok(builder.provider().await?.image().to_owned())
+    }
+
+    /// Which way its streams take.
+    #[cfg(feature = "docker")]
+    pub(crate) fn transport(&self) -> Result<hibernaculum::docker::Transport, Failure> {
+        let transport = self.transport.as_deref().unwrap_or("auto").parse();
+        Ok(transport.map_err(hibernaculum::Error::from)?)
     }
 
     /// What tells one backend from another.
@@ -62,8 +114,16 @@ impl BackendArgs {
     /// Makes it; the library's own error where that cannot be done.
     pub(crate) async fn create(&self) -> Result<Arc<dyn Backend>, hibernaculum::Error> {
         let mut settings = Settings::default();
-        if let Some(python) = &self.python {
+        // The environment and a configuration file say both, for whichever backend is used then.
+        let has_images = self.backend == DOCKER || self.backend == DAYTONA;
+        if let Some(python) = self.python.as_ref().filter(|_| !has_images) {
             settings = settings.with("python", python.as_str());
+        }
+        if let Some(image) = self.image.as_ref().filter(|_| has_images) {
+            settings = settings.with("image", image.as_str());
+        }
+        if let Some(transport) = self.transport.as_ref().filter(|_| has_images) {
+            settings = settings.with("transport", transport.as_str());
         }
         Registry::builtin().create(&self.backend, &settings).await
     }
@@ -89,6 +149,14 @@ pub(crate) struct PlaceArgs {
     /// The directory in which the code runs [default: this one]
     #[arg(long, value_name = "DIR")]
     workdir: Option<String>,
+
+    /// What comes back when the session's process dies: by a crash, or because it had to be killed
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t)]
+    recovery: Recovery,
+
+    /// The saved state with which the session begins: a checkpoint's name, its id, or the beginning of that
+    #[arg(long, value_name = "WHICH")]
+    from: Option<String>,
 }
 
 /// A session to work in, and what it stands on.
@@ -105,12 +173,31 @@ impl PlaceArgs {
         self.backend.name()
     }
 
+    /// What is asked of a session.
+    pub(crate) fn session_spec(&self) -> SessionSpec {
+        SessionSpec::default().recovery(self.recovery.into())
+    }
+
+    /// The same, but that the session begins with a saved state.
+    pub(crate) fn from(mut self, checkpoint: String) -> Self {
+        self.from = Some(checkpoint);
+        self
+    }
+
     /// Makes the sandbox and opens the session. When the future is dropped nothing is left.
     pub(crate) async fn open(&self) -> Result<Place, Failure> {
         let spec = self.spec(|name| env::var_os(name))?;
         let backend = self.backend.make().await?;
+        // Looked for first: without it nothing need be started.
+        let from = match &self.from {
+            Some(which) => Some(find(&backend, which).await?),
+            None => None,
+        };
         let sandbox = Sandbox::create(&backend, spec).await?;
-        let session = sandbox.session().await?;
+        let session = match from {
+            Some(checkpoint) => sandbox.wake_with(&checkpoint, self.session_spec()).await?,
+            None => sandbox.session_with(self.session_spec()).await?,
+        };
         Ok(Place { session, sandbox })
     }
 

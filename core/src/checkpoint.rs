@@ -1,11 +1,16 @@
 //! Checkpoints of sessions, and what is done with them.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Unsupported};
-use crate::{ByteSize, CheckpointId, ExecutionId, Feature, SessionId, SessionInfo, SessionSpec};
+use crate::{
+    ByteSize, CheckpointId, ExecutionId, Feature, Manifest, SandboxId, SessionId, SessionInfo, SessionSpec,
+    Timeout,
+};
 
 /// What sort of checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -27,12 +32,67 @@ pub struct CheckpointRequest {
     /// A name for people.
     #[serde(default)]
     pub name: Option<String>,
+    /// How much a portable one may save.
+    #[serde(default)]
+    pub limits: CheckpointLimits,
+    /// How long it may take, the queue included. Unset: 10 minutes for a portable one.
+    #[serde(default)]
+    pub timeout: Option<Timeout>,
+}
+
+/// How much a portable checkpoint may save. What is over its cap is skipped, and the manifest says so; over the total, the rest is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct CheckpointLimits {
+    /// Of one variable, in raw bytes; unset: no cap.
+    pub variable: Option<ByteSize>,
+    /// Of all together, in raw bytes; unset: no cap.
+    pub total: Option<ByteSize>,
+}
+
+impl CheckpointLimits {
+    /// Caps what one variable may take.
+    #[must_use]
+    pub fn variable(mut self, limit: ByteSize) -> Self {
+        self.variable = Some(limit);
+        self
+    }
+
+    /// Caps what all may take together.
+    #[must_use]
+    pub fn total(mut self, limit: ByteSize) -> Self {
+        self.total = Some(limit);
+        self
+    }
 }
 
 impl CheckpointRequest {
+    /// How long a portable checkpoint may take unless its request says otherwise: 10 minutes.
+    pub const TIMEOUT: Duration = Duration::from_mins(10);
+
     /// A checkpoint without a name.
     pub fn new(kind: CheckpointKind) -> Self {
-        Self { kind, name: None }
+        Self { kind, name: None, limits: CheckpointLimits::default(), timeout: None }
+    }
+
+    /// A portable checkpoint without a name.
+    pub fn portable() -> Self {
+        Self::new(CheckpointKind::Portable)
+    }
+
+    /// Caps what a portable one saves.
+    #[must_use]
+    pub fn limits(mut self, limits: CheckpointLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets how long it may take, the queue included.
+    #[must_use]
+    pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
+        self.timeout = Some(timeout.into());
+        self
     }
 
     /// Gives it a name for people.
@@ -69,9 +129,26 @@ pub struct CheckpointInfo {
     pub warnings: Vec<String>,
 }
 
+impl CheckpointInfo {
+    /// A checkpoint that was made just now. For those who implement a backend.
+    pub fn new(id: CheckpointId, kind: CheckpointKind, session: SessionId) -> Self {
+        Self {
+            id,
+            kind,
+            session,
+            parent: None,
+            created: Timestamp::now(),
+            name: None,
+            size: ByteSize::default(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// Checkpoints, branches and transactions of sessions.
 ///
 /// Every method answers [`Error::Unsupported`] where the backend lacks the feature that it needs.
+#[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
 pub trait SandboxCheckpoints: Send + Sync {
     /// The backend's name, for refusals.
@@ -123,7 +200,7 @@ pub trait SandboxCheckpoints: Send + Sync {
         Err(Unsupported::feature(self.checkpoints_backend(), Feature::LiveCheckpoints).into())
     }
 
-    /// Takes an idle session back to a checkpoint.
+    /// Takes an idle session back to a checkpoint, live or portable. A portable one may be any session's.
     ///
     /// ```
     /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId, checkpoint: hibernaculum_core::CheckpointId) -> Result<(), hibernaculum_core::Error> {
@@ -133,7 +210,8 @@ pub trait SandboxCheckpoints: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] without [`Feature::LiveCheckpoints`].
+    /// [`Error::Unsupported`] without [`Feature::LiveCheckpoints`] or [`Feature::PortableCheckpoints`], by kind; [`crate::CheckpointError`].
+    /// The session is as it was then.
     ///
     /// # Cancel safety
     ///
@@ -143,7 +221,7 @@ pub trait SandboxCheckpoints: Send + Sync {
         Err(Unsupported::feature(self.checkpoints_backend(), Feature::LiveCheckpoints).into())
     }
 
-    /// Opens a new session with the state of a checkpoint.
+    /// Opens a new session with the state of a checkpoint, live or portable, in the sandbox of the session that it was made of.
     ///
     /// ```
     /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId, checkpoint: hibernaculum_core::CheckpointId) -> Result<(), hibernaculum_core::Error> {
@@ -181,6 +259,101 @@ pub trait SandboxCheckpoints: Send + Sync {
     async fn delete_checkpoint(&self, checkpoint: &CheckpointId) -> Result<(), Error> {
         let _ = checkpoint;
         Err(Unsupported::feature(self.checkpoints_backend(), Feature::LiveCheckpoints).into())
+    }
+
+    /// Lists the portable checkpoints that the backend's store holds, the oldest first: of all sessions, those long gone included.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend) -> Result<(), hibernaculum_core::Error> {
+    /// for checkpoint in backend.stored_checkpoints().await? {
+    ///     println!("{} of {}", checkpoint.id, checkpoint.session);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] without [`Feature::PortableCheckpoints`], [`crate::CheckpointError::Store`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn stored_checkpoints(&self) -> Result<Vec<CheckpointInfo>, Error> {
+        Err(Unsupported::feature(self.checkpoints_backend(), Feature::PortableCheckpoints).into())
+    }
+
+    /// Tells what is in a portable checkpoint, what is not, and why.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, checkpoint: hibernaculum_core::CheckpointId) -> Result<(), hibernaculum_core::Error> {
+    /// for variable in backend.manifest(&checkpoint).await?.variables {
+    ///     println!("{}: {:?}", variable.name, variable.treatment);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] without [`Feature::PortableCheckpoints`], [`crate::CheckpointError`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    async fn manifest(&self, checkpoint: &CheckpointId) -> Result<Manifest, Error> {
+        let _ = checkpoint;
+        Err(Unsupported::feature(self.checkpoints_backend(), Feature::PortableCheckpoints).into())
+    }
+
+    /// Opens a session with the state, the history and the execution count of a portable checkpoint, in any sandbox of any backend that has the store.
+    /// It has the id that the spec names, else that of the session that was saved, unless a session of that id is open.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, sandbox: hibernaculum_core::SandboxId, checkpoint: hibernaculum_core::CheckpointId) -> Result<(), hibernaculum_core::Error> {
+    /// let session = backend.wake(&sandbox, &checkpoint, hibernaculum_core::SessionSpec::default()).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] without [`Feature::PortableCheckpoints`], [`crate::CheckpointError`], and as [`crate::SandboxExecution::open_session`].
+    /// Nothing is left of a session that could not be woken.
+    ///
+    /// # Cancel safety
+    ///
+    /// A session whose waking is given up is closed by the backend.
+    async fn wake(
+        &self,
+        sandbox: &SandboxId,
+        checkpoint: &CheckpointId,
+        spec: SessionSpec,
+    ) -> Result<SessionInfo, Error> {
+        let _ = (sandbox, checkpoint, spec);
+        Err(Unsupported::feature(self.checkpoints_backend(), Feature::PortableCheckpoints).into())
+    }
+
+    /// Puts a session to sleep: saves a portable checkpoint and closes it. Executions are refused from the call on; those that were admitted before it
+    /// run first. Where the checkpoint fails the session goes on as before.
+    ///
+    /// ```
+    /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId) -> Result<(), hibernaculum_core::Error> {
+    /// let checkpoint = backend.hibernate(&id, hibernaculum_core::CheckpointRequest::portable()).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`SandboxCheckpoints::checkpoint`] of a portable one.
+    ///
+    /// # Cancel safety
+    ///
+    /// The session is open as before, or saved and closed.
+    async fn hibernate(
+        &self,
+        session: &SessionId,
+        request: CheckpointRequest,
+    ) -> Result<CheckpointInfo, Error> {
+        let _ = (session, request);
+        Err(Unsupported::feature(self.checkpoints_backend(), Feature::PortableCheckpoints).into())
     }
 
     /// Makes the effects of an execution with an explicit transaction stay.

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Unsupported};
-use crate::{Isolation, LimitKind, Limits, NetworkPolicy};
+use crate::{HostLoss, Isolation, LimitKind, Limits, NetworkPolicy};
 
 /// One thing that a backend may be able to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -123,6 +123,9 @@ pub struct Features {
     pub networks: BTreeSet<String>,
     /// The network policy of a sandbox whose spec leaves it unset.
     pub default_network: NetworkPolicy,
+    /// What becomes of a sandbox whose host is gone and whose spec leaves that unset.
+    #[serde(default)]
+    pub default_host_loss: HostLoss,
     /// How strictly its sandboxes can be closed off, from the least.
     pub isolation: BTreeSet<Isolation>,
 }
@@ -136,6 +139,7 @@ impl Features {
             limits: BTreeSet::new(),
             networks: BTreeSet::from([default_network.name().to_owned()]),
             default_network,
+            default_host_loss: HostLoss::default(),
             isolation: BTreeSet::new(),
         }
     }

@@ -77,6 +77,7 @@ pub enum FileKind {
 /// Moves files in and out of a sandbox. Paths are relative to its working directory and never leave it.
 ///
 /// Every method answers [`Error::Unsupported`] where the backend lacks [`Feature::Files`].
+#[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
 pub trait SandboxFiles: Send + Sync {
     /// The backend's name, for refusals.

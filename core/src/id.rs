@@ -95,6 +95,8 @@ ids! {
     ExecutionId, "exe_", "an execution id (`exe_` and 32 hexadecimal digits)";
     /// Names a checkpoint: `chk_…`.
     CheckpointId, "chk_", "a checkpoint id (`chk_` and 32 hexadecimal digits)";
+    /// Names a snapshot of a sandbox: `snp_…`.
+    SnapshotId, "snp_", "a snapshot id (`snp_` and 32 hexadecimal digits)";
 }
 
 #[cfg(test)]

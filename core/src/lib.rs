@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  backend ── a kind of place: local, docker, …            [`Backend`] = the traits below + `features()`
-//!    └─ sandbox ── one isolated place                       [`Sandboxes`], [`SandboxFiles`]
+//!    └─ sandbox ── one isolated place                       [`Sandboxes`], [`SandboxFiles`], [`SandboxSnapshots`]
 //!         └─ session ── one persistent interpreter          [`SandboxExecution`], [`SandboxCheckpoints`]
 //!              └─ execution ── one run of a piece of code   [`Execution`]: a stream of [`Event`]s and a future of a result
 //! ```
@@ -30,6 +30,7 @@
 //! | what a backend can do | [`Features`], [`Feature`] |
 //! | what to ask for | [`SandboxSpec`], [`SessionSpec`], [`ExecutionRequest`] |
 //! | what comes back | [`Event`], [`ExecutionResult`], [`SandboxInfo`], [`SessionInfo`] |
+//! | what outlives everything | [`CheckpointStore`], [`Manifest`], [`Retention`] |
 //! | what can go wrong | [`Error`], [`Explanation`], [`error::catalogue`] |
 //! | how a backend is written | the traits here, and the engine, which implements them over a byte stream |
 
@@ -43,15 +44,21 @@ mod handle;
 mod id;
 mod limits;
 mod micros;
+#[cfg(feature = "mocks")]
+pub mod mocks;
 mod namespace;
 mod network;
+mod portable;
 pub mod sandbox;
 pub mod session;
 mod size;
+mod snapshot;
 mod transaction;
 
 pub use backend::{Backend, SandboxExecution, Sandboxes};
-pub use checkpoint::{CheckpointInfo, CheckpointKind, CheckpointRequest, SandboxCheckpoints};
+pub use checkpoint::{
+    CheckpointInfo, CheckpointKind, CheckpointLimits, CheckpointRequest, SandboxCheckpoints,
+};
 pub use error::{
     CheckpointError, ConfigError, Error, ExecutionError, Explanation, FilesError, Retry, SandboxError,
     SessionError, Source, TransportError, Unsupported,
@@ -64,15 +71,23 @@ pub use execution::{
 pub use features::{Feature, Features};
 pub use files::{FileBody, FileInfo, FileKind, SandboxFiles};
 pub use handle::{Files, Namespace, Sandbox, Session};
-pub use id::{CheckpointId, ExecutionId, IdError, SandboxId, SessionId};
+pub use id::{CheckpointId, ExecutionId, IdError, SandboxId, SessionId, SnapshotId};
 pub use limits::{LimitKind, Limits};
 pub use namespace::{
     Change, Changes, NamespaceFilter, NamespaceListing, ReprLimits, Serialisable, Variable, VariableKind,
 };
 pub use network::NetworkPolicy;
-pub use sandbox::{HostLoss, Isolation, SandboxInfo, SandboxSpec, SandboxSpecBuilder, SandboxState};
+pub use portable::{
+    BLOB_LIMIT, BlobId, CheckpointRecord, CheckpointStore, CheckpointWriter, Codec, Collected, Manifest,
+    RECORD_FORMAT, RecordBlob, Retention, SavedVariable, SnapshotRecord, SnapshotSession, StoredBlob,
+    Treatment,
+};
+pub use sandbox::{
+    HostLoss, Isolation, LiveLimits, SandboxInfo, SandboxSpec, SandboxSpecBuilder, SandboxState,
+};
 pub use session::{RecoveryPolicy, SessionInfo, SessionSpec, SessionState};
 pub use size::ByteSize;
+pub use snapshot::{SandboxSnapshots, SnapshotInfo};
 pub use transaction::{TransactionPolicy, TransactionScope};
 
 /// The `async_trait` attribute that the traits of this crate are declared with, for those who implement them.

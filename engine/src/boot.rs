@@ -10,9 +10,10 @@
 //! A `sitecustomize` may print whatever it likes on the way: everything before a marker is skipped, and kept for error messages.
 
 use std::fmt;
+use std::time::Duration;
 
 use hibernaculum_core::{ByteSize, Error, HostLoss, SandboxError, SandboxId, SandboxSpec, TransportError};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::wire::Secret;
@@ -53,10 +54,29 @@ pub struct BootPlace<'a> {
     /// Directories that belong to this sandbox alone, absolute: the keeper removes them with all that is in them when the host is gone. Empty
     /// where nothing is to be removed.
     pub remove: &'a [&'a str],
+    /// Where nothing but a WebSocket leads in: the runner begins with a [tunnel](https://github.com/hibernaculum/hibernaculum/blob/main/docs/tunnel.md).
+    pub tunnel: Option<BootTunnel<'a>>,
+}
+
+/// How the runner's tunnel begins.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct BootTunnel<'a> {
+    /// The port of the loopback on which it listens.
+    pub port: u16,
+    /// For how long no host need be there: then everything ends.
+    #[serde(rename = "window_ms", serialize_with = "as_millis")]
+    pub window: Duration,
+    /// The file from which the boot message is read: it holds the secret, and is removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unlink: Option<&'a str>,
+}
+
+fn as_millis<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl Boot {
-    /// What stage 0 reads from its stdin. The stdin has to stay open afterwards: its end ends the sandbox.
+    /// What stage 0 reads from its stdin. The stdin has to stay open afterwards: its end ends the sandbox, unless it begins with a tunnel.
     pub fn stdin(&self, spec: &SandboxSpec, place: &BootPlace<'_>) -> Vec<u8> {
         let limits = &spec.limits;
         let message = Message {
@@ -69,6 +89,7 @@ impl Boot {
             runner_dir: place.runner_dir,
             bundle: place.bundle,
             remove: place.remove,
+            tunnel: place.tunnel,
             preload: &spec.preload,
             limits: ProcessLimits {
                 memory_bytes: limits.process_memory,
@@ -79,7 +100,7 @@ impl Boot {
                 file_bytes: limits.process_file_size,
             },
             linger_ms: match spec.on_host_loss {
-                HostLoss::Linger(time) => u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+                Some(HostLoss::Linger(time)) => u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
                 _ => 0,
             },
         };
@@ -109,6 +130,8 @@ struct Message<'a> {
     runner_dir: &'a str,
     bundle: bool,
     remove: &'a [&'a str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tunnel: Option<BootTunnel<'a>>,
     preload: &'a [String],
     limits: ProcessLimits,
     linger_ms: u64,

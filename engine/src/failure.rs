@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hibernaculum_core::{Error, SessionError, Source, TransportError};
+use hibernaculum_core::{CheckpointError, ConfigError, Error, SessionError, Source, TransportError};
 
 use crate::wire::{HandshakeError, RpcError, WireError};
 
@@ -12,6 +12,13 @@ pub(crate) fn wire(error: WireError, doing: &str) -> Error {
         WireError::Stream(source) => broken(doing, source),
         WireError::Torn { .. } => broken(doing, error),
         WireError::Handshake(error) => handshake(error),
+        // Our own message, which was not sent: what the caller put into it is too much, and the connection is unharmed.
+        WireError::TooLong { bytes, limit } => ConfigError::Invalid {
+            field: "request".to_owned(),
+            value: format!("a message of {bytes} bytes"),
+            rule: format!("must have at most {limit} bytes; large data goes through files"),
+        }
+        .into(),
         other => TransportError::Protocol { violation: other.to_string(), source: Some(other.into()) }.into(),
     }
 }
@@ -29,6 +36,11 @@ pub(crate) fn ended(doing: &str) -> Error {
 /// An answer, but to something else.
 pub(crate) fn mistaken(doing: &str) -> Error {
     let violation = format!("asked to {doing}, a session answered something else");
+    TransportError::Protocol { violation, source: None }.into()
+}
+
+/// What a session told that cannot be.
+pub(crate) fn untrue(violation: String) -> Error {
     TransportError::Protocol { violation, source: None }.into()
 }
 
@@ -57,6 +69,10 @@ pub(crate) fn refused(error: &RpcError) -> Error {
         "session.start" => {
             let problem = if told.why.is_empty() { told.what } else { told.why };
             SessionError::Start { problem, source: None }.into()
+        }
+        "checkpoint.unknown" => {
+            let doing = "going on from a live checkpoint".to_owned();
+            CheckpointError::Refused { doing, problem: told.what }.into()
         }
         _ => TransportError::Protocol {
             violation: format!("it refused the connection: {}", told.what),

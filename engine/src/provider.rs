@@ -71,12 +71,13 @@ pub trait Provider: Send + Sync + 'static {
         boot: &Boot,
     ) -> impl Future<Output = Result<Self::Place, Error>> + Send;
 
-    /// Finds places that an earlier host left running for this one to go on with.
+    /// Finds places of this owner that may outlive their host, and still run: those that have a host as well, for the engine asks each of them, but not
+    /// those that are `known` to be this engine's. A place that is not taken over is dropped after [`Place::release`], and must go on then.
     ///
     /// ```
     /// # async fn example<P: hibernaculum_engine::Provider>(provider: P) -> Result<(), hibernaculum_core::Error> {
     /// # use hibernaculum_engine::Place as _;
-    /// for (id, _place) in provider.adopt().await? {
+    /// for (id, _place) in provider.adopt(&[]).await? {
     ///     println!("{id} still runs");
     /// }
     /// # Ok(()) }
@@ -89,7 +90,11 @@ pub trait Provider: Send + Sync + 'static {
     /// # Cancel safety
     ///
     /// Nothing is changed when the future is dropped.
-    fn adopt(&self) -> impl Future<Output = Result<Vec<(SandboxId, Self::Place)>, Error>> + Send {
+    fn adopt(
+        &self,
+        known: &[SandboxId],
+    ) -> impl Future<Output = Result<Vec<(SandboxId, Self::Place)>, Error>> + Send {
+        let _ = known;
         async { Ok(Vec::new()) }
     }
 }
@@ -149,6 +154,24 @@ pub trait Place: Send + Sync + 'static {
     /// The place ends all the same when the future is dropped.
     fn stop(&self) -> impl Future<Output = ()> + Send;
 
+    /// Lets go of the place, which goes on: nothing that happens to this value from now on ends it. Only called where [`Provider::features`] has
+    /// [`Feature::Linger`](hibernaculum_core::Feature::Linger).
+    ///
+    /// ```
+    /// # async fn example<P: hibernaculum_engine::Provider>(place: P::Place) -> Result<(), hibernaculum_core::Error> {
+    /// # use hibernaculum_engine::Place as _;
+    /// place.release().await;
+    /// drop(place); // it runs on
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// It is let go all the same when the future is dropped.
+    fn release(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
     /// Ends the place at once, without asking it. Idempotent.
     ///
     /// ```
@@ -162,6 +185,23 @@ pub trait Place: Send + Sync + 'static {
     ///
     /// As [`Place::stop`].
     fn kill(&self) -> impl Future<Output = ()> + Send;
+
+    /// Why it is gone, where the place knows more than that its connection ended: asked once, when control has. It delays the news to everybody who waits,
+    /// so it should take half a second at most.
+    ///
+    /// ```
+    /// # async fn example<P: hibernaculum_engine::Provider>(place: P::Place) -> Result<(), hibernaculum_core::Error> {
+    /// # use hibernaculum_engine::Place as _;
+    /// println!("{}", place.fate().await.unwrap_or_else(|| "nobody knows".to_owned()));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed when the future is dropped.
+    fn fate(&self) -> impl Future<Output = Option<String>> + Send {
+        async { None }
+    }
 
     /// A better way to move files than through the runner, where the place has one.
     ///

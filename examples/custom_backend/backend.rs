@@ -13,10 +13,11 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use hibernaculum::engine::boot::{skip_preamble, wait_ready};
-use hibernaculum::engine::{Boot, BootPlace, ByteStream, Place, Provider, Ready, Role, STAGE0};
+use hibernaculum::engine::{
+    Boot, BootPlace, ByteStream, Place, Provider, RUNNER_FEATURES, Ready, Role, STAGE0,
+};
 use hibernaculum::{
-    Error, Feature, Features, Isolation, LimitKind, NetworkPolicy, SandboxError, SandboxSpec, Source,
-    TransportError,
+    Error, Features, Isolation, LimitKind, NetworkPolicy, SandboxError, SandboxSpec, Source, TransportError,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader, join};
 use tokio::process::{Child, ChildStderr, ChildStdin, Command};
@@ -98,10 +99,9 @@ impl Provider for CommandProvider {
 
     /// Only what the runner does by itself, wherever it runs.
     fn features(&self) -> Features {
-        use Feature::{Attach, Files, Input, Interrupt, Namespace, Preload};
         use LimitKind::{ProcessCpuTime, ProcessFileSize, ProcessMemory, ProcessOpenFiles};
         Features::new("command", NetworkPolicy::Full)
-            .with([Interrupt, Input, Attach, Preload, Namespace, Files])
+            .with(RUNNER_FEATURES)
             .with_limits([ProcessMemory, ProcessCpuTime, ProcessOpenFiles, ProcessFileSize])
             .with_isolation([Isolation::Trusted])
     }
@@ -120,6 +120,7 @@ impl Provider for CommandProvider {
             runner_dir: &format!("{home}/runner"),
             bundle: true,
             remove: &[&home],
+            tunnel: None,
         };
         let message = [orders.to_string().as_bytes(), b"\n", &boot.stdin(spec, &place)].concat();
 

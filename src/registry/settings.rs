@@ -1,5 +1,6 @@
 //! What can be set of a backend: a small JSON object, read strictly, so that a misspelt setting is an error and not a surprise.
 
+use std::fmt;
 use std::time::Duration;
 
 use hibernaculum_core::ConfigError;
@@ -17,7 +18,7 @@ use serde_json::{Map, Value};
 /// assert_eq!(by_hand, from_json);
 /// # Ok::<(), hibernaculum::ConfigError>(())
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Settings(Map<String, Value>);
 
@@ -69,13 +70,36 @@ impl std::str::FromStr for Settings {
     }
 }
 
+/// What is secret by its name is not shown.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        shown(&self.0, f)
+    }
+}
+
+fn shown(settings: &Map<String, Value>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let is_secret =
+        |name: &str| ["key", "secret", "token", "password"].iter().any(|word| name.ends_with(word));
+    let hidden = Value::String("…".to_owned());
+    f.debug_map()
+        .entries(settings.iter().map(|(name, value)| (name, if is_secret(name) { &hidden } else { value })))
+        .finish()
+}
+
 /// Takes settings out one by one; what is left at the end is unknown, and refused.
-#[derive(Debug)]
 #[must_use = "finish it, so that unknown settings are refused"]
 pub struct SettingsReader {
     backend: String,
     left: Map<String, Value>,
     known: Vec<&'static str>,
+}
+
+impl fmt::Debug for SettingsReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SettingsReader({}: ", self.backend)?;
+        shown(&self.left, f)?;
+        f.write_str(")")
+    }
 }
 
 impl SettingsReader {

@@ -61,7 +61,13 @@ fn a_later_factory_takes_the_name() {
 
 #[test]
 fn the_builtin_names_are_those_of_the_features() {
-    let expected: &[&str] = if cfg!(feature = "local") { &["local"] } else { &[] };
+    let offered = [
+        ("daytona", cfg!(feature = "daytona")),
+        ("docker", cfg!(feature = "docker")),
+        ("local", cfg!(feature = "local")),
+    ];
+    let expected: Vec<_> =
+        offered.into_iter().filter_map(|(name, is_built)| is_built.then_some(name)).collect();
     assert_eq!(Registry::builtin().names().collect::<Vec<_>>(), expected);
 }
 
@@ -144,4 +150,12 @@ mod local {
             assert_eq!((error.code(), error.to_string().as_str()), ("config.invalid", what));
         }
     }
+}
+
+#[test]
+fn what_is_secret_by_its_name_is_not_shown() {
+    let settings = Settings::default().with("api_key", "s3cret").with("url", "unix:/x");
+    assert_eq!(format!("{settings:?}"), r#"{"api_key": String("…"), "url": String("unix:/x")}"#);
+    let reader = settings.read("mine");
+    assert!(!format!("{reader:?}").contains("s3cret"));
 }

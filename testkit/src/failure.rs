@@ -40,6 +40,15 @@ impl Failure {
         Self::new(format!("expected: {expected}\n    came: {came}"))
     }
 
+    /// The same failure, and where in a case that tries many things.
+    #[must_use]
+    pub fn within(self, where_: &str) -> Self {
+        match self {
+            Self::Broken { message, at } => Self::Broken { message: format!("{where_}: {message}"), at },
+            lacks @ Self::Lacks { .. } => lacks,
+        }
+    }
+
     /// The case cannot be tried here.
     pub fn lacks(what: impl Into<String>, reason: impl Into<String>) -> Self {
         Self::Lacks { what: what.into(), reason: reason.into() }

@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 use hibernaculum_core::{
     Backend, Error, Event, EventKind, Execution, ExecutionError, ExecutionId, ExecutionRequest,
     ExecutionSource, Feature, Features, InputReply, InputToken, Isolation, NetworkPolicy, Outcome,
-    SandboxCheckpoints, SandboxError, SandboxExecution, SandboxFiles, SandboxId, SandboxInfo, SandboxSpec,
-    Sandboxes, SessionError, SessionId, SessionInfo, SessionSpec, StateAfter, Status, Value, async_trait,
+    SandboxCheckpoints, SandboxError, SandboxExecution, SandboxFiles, SandboxId, SandboxInfo,
+    SandboxSnapshots, SandboxSpec, Sandboxes, SessionError, SessionId, SessionInfo, SessionSpec, StateAfter,
+    Status, Value, async_trait,
 };
 use jiff::Timestamp;
 
@@ -72,6 +73,10 @@ impl Sandboxes for Fake {
         if !self.leaks {
             self.places().sandboxes.remove(sandbox);
         }
+    }
+
+    fn sandboxes_backend(&self) -> &'static str {
+        "fake"
     }
 }
 
@@ -139,6 +144,12 @@ impl SandboxExecution for Fake {
 
 impl SandboxCheckpoints for Fake {
     fn checkpoints_backend(&self) -> &'static str {
+        "fake"
+    }
+}
+
+impl SandboxSnapshots for Fake {
+    fn snapshots_backend(&self) -> &'static str {
         "fake"
     }
 }

@@ -16,8 +16,8 @@ use std::fmt::Debug;
 use bytes::BytesMut;
 use hibernaculum_engine::wire::messages::{
     Challenge, Closed, ControlCall, ControlNotice, Died, Done, Execute, Executed, ForwardedText, Hello,
-    Input, InputAnswer, Interrupted, Killed, RawOutput, SessionAsk, SessionCall, SessionNotice, Stats,
-    SupervisorNotice, Welcome,
+    Input, InputAnswer, Interrupted, Killed, LoadNotice, RawOutput, SessionAsk, SessionCall, SessionNotice,
+    Stats, SupervisorNotice, Welcome,
 };
 use hibernaculum_engine::wire::text::TransferRef;
 use hibernaculum_engine::wire::{
@@ -101,6 +101,7 @@ pub fn messages(data: &[u8]) {
             let _ = ControlNotice::parse(&method, params);
             let _ = SupervisorNotice::parse(&method, params);
             let _ = SessionNotice::parse(&method, params);
+            let _ = LoadNotice::parse(&method, params);
             contents(params.get());
         }
         Ok(Incoming::Response { outcome: Ok(result), .. }) => contents(result.get()),

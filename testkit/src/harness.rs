@@ -13,6 +13,7 @@ use crate::case::Case;
 use crate::cases;
 use crate::context::Variables;
 use crate::require::Requirements;
+use crate::stage::{Clock, Setter, Stage, play};
 use crate::table::Table;
 use crate::verdict::{DEADLINE, Verdict, check_among};
 
@@ -22,19 +23,43 @@ const AT_ONCE: usize = 4;
 /// A backend that is held to the suite, or the reason why it cannot be.
 pub struct Subject {
     name: String,
-    backend: Result<Arc<dyn Backend>, String>,
+    backend: Source,
     variables: Variables,
+}
+
+/// Where the backend comes from.
+#[derive(Clone)]
+enum Source {
+    /// One for all cases.
+    Shared(Arc<dyn Backend>),
+    /// One for each.
+    PerCase(Setter, Clock),
+    /// There is none, and why.
+    Missing(String),
 }
 
 impl Subject {
     /// A backend, under the name that the trials are to show.
     pub fn new(name: impl Into<String>, backend: Arc<dyn Backend>) -> Self {
-        Self { name: name.into(), backend: Ok(backend), variables: Variables::new() }
+        Self { name: name.into(), backend: Source::Shared(backend), variables: Variables::new() }
     }
 
     /// A backend that is not there, with the reason. All its cases are told as not applicable, and fail where `HIBERNACULUM_REQUIRE` has its name.
     pub fn missing(name: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { name: name.into(), backend: Err(reason.into()), variables: Variables::new() }
+        Self { name: name.into(), backend: Source::Missing(reason.into()), variables: Variables::new() }
+    }
+
+    /// A backend that is made anew for each case, in a runtime of the case's own; where `set` gives a reason instead, the case is not applicable.
+    pub fn per_case(
+        name: impl Into<String>,
+        clock: Clock,
+        set: impl Fn(&'static Case) -> Result<Stage, String> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            backend: Source::PerCase(Arc::new(set), clock),
+            variables: Variables::new(),
+        }
     }
 
     /// Sets a variable in the environment of every sandbox: to hold the backend to the suite in another of its ways.
@@ -133,7 +158,7 @@ pub(crate) fn trials(
 /// One case on one subject, to be tried.
 struct Attempt {
     subject: String,
-    backend: Result<Arc<dyn Backend>, String>,
+    backend: Source,
     variables: Variables,
     case: &'static Case,
     requirements: Requirements,
@@ -144,14 +169,21 @@ struct Attempt {
 impl Attempt {
     fn is_excluded_from_the_start(&self) -> bool {
         let lacks = match &self.backend {
-            Ok(backend) => self.case.lacks(backend.features()).map(crate::case::Need::name),
-            Err(_) => Some(self.subject.as_str()),
+            Source::Shared(backend) => self.case.lacks(backend.features()).map(crate::case::Need::name),
+            // Only its making tells.
+            Source::PerCase(..) => None,
+            Source::Missing(_) => Some(self.subject.as_str()),
         };
         lacks.is_some_and(|lacks| !self.requirements.demand(lacks))
     }
 
     fn run(self, runtime: &Handle) -> Result<Completion, Failed> {
-        let verdict = runtime.block_on(self.verdict());
+        let verdict = match &self.backend {
+            Source::PerCase(set, clock) => {
+                self.demand(play(self.case, set, *clock, &self.variables, DEADLINE))
+            }
+            _ => runtime.block_on(self.verdict()),
+        };
         self.table.count(&self.subject, &verdict);
         match verdict {
             Verdict::Kept => Ok(Completion::Completed),
@@ -162,16 +194,24 @@ impl Attempt {
 
     async fn verdict(&self) -> Verdict {
         let verdict = match &self.backend {
-            Ok(backend) => {
+            Source::Shared(backend) => {
                 // The semaphore is never closed; without a permit the case would only run beside more others.
                 let _permit = self.permits.acquire().await.ok();
                 check_among(self.case, backend, &self.variables, DEADLINE).await
             }
-            Err(reason) => Verdict::NotApplicable {
+            Source::Missing(reason) => Verdict::NotApplicable {
                 lacks: self.subject.clone(),
                 reason: format!("not applicable: {reason}"),
             },
+            Source::PerCase(..) => {
+                return Verdict::Broken("a backend of each case has no shared one".to_owned());
+            }
         };
+        self.demand(verdict)
+    }
+
+    /// What is demanded may not be missing.
+    fn demand(&self, verdict: Verdict) -> Verdict {
         match verdict {
             Verdict::NotApplicable { lacks, reason } if self.requirements.demand(&lacks) => {
                 Verdict::Broken(format!("HIBERNACULUM_REQUIRE demands `{lacks}`, but: {reason}"))

@@ -35,6 +35,8 @@
 mod case;
 pub mod cases;
 mod context;
+#[cfg(feature = "daytona")]
+pub mod daytona;
 mod expect;
 mod failure;
 #[cfg(test)]
@@ -50,6 +52,7 @@ mod prelude;
 mod python;
 mod require;
 pub mod saboteur;
+mod stage;
 mod table;
 mod transcript;
 mod verdict;
@@ -62,5 +65,6 @@ pub use failure::{Failure, Outcome};
 pub use harness::{Subject, main, run};
 pub use python::python;
 pub use require::Requirements;
+pub use stage::{Clock, Stage};
 pub use verdict::{Verdict, check, check_within};
 pub use watch::{Question, Run, Watch};

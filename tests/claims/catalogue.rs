@@ -7,10 +7,6 @@ use std::path::{Path, PathBuf};
 use hibernaculum_core::error::catalogue;
 use hibernaculum_testkit::cases;
 
-/// Codes whose provocation is yet to come, each with what has to be offered before it can be.
-const RESERVED: [(&str, hibernaculum::Feature); 1] =
-    [("checkpoint.unknown", hibernaculum::Feature::LiveCheckpoints)];
-
 #[test]
 fn every_conformance_case_that_the_catalogue_names_is_in_the_suite() {
     let suite: BTreeSet<_> = cases::all().map(|case| case.name).collect();
@@ -23,12 +19,14 @@ fn every_conformance_case_that_the_catalogue_names_is_in_the_suite() {
 
 #[test]
 fn every_test_that_the_catalogue_names_is_there_and_asks_for_the_code() {
-    for row in catalogue().filter(|row| !is_reserved(row.code)) {
+    for row in catalogue() {
         let (kind, test) = row.test.split_once(": ").unwrap_or_else(|| panic!("{} names no test", row.code));
         let folder = match kind {
             "conformance" => "testkit/src/cases",
             "engine" => "engine/tests/engine",
             "local" => "backend-local/tests/local",
+            "daytona" => "backend-daytona/tests/daytona",
+            "docker" => "backend-docker/tests/docker",
             "tests" => "tests",
             other => panic!("{} names a test of the unknown kind {other}", row.code),
         };
@@ -39,18 +37,6 @@ fn every_test_that_the_catalogue_names_is_there_and_asks_for_the_code() {
         });
         assert!(asks, "no file below {folder} has both the test {test} and the code {}", row.code);
     }
-}
-
-#[tokio::test]
-async fn what_is_reserved_cannot_be_provoked_yet() {
-    for (code, feature) in RESERVED {
-        let row = catalogue().find(|row| row.code == code).expect("a reserved code is in the catalogue");
-        assert!(row.test.starts_with("reserved: "), "{code}: {}", row.test);
-        let local = hibernaculum::LocalBackend::builder().build().unwrap();
-        assert!(!local.features().supports(feature), "{code} can be provoked now: name the test");
-    }
-    let reserved = catalogue().filter(|row| row.test.starts_with("reserved: ")).count();
-    assert_eq!(reserved, RESERVED.len());
 }
 
 /// What engine and runner say on the wire is said in the catalogue's codes: whoever reads one finds its row.
@@ -78,10 +64,6 @@ fn is_code(word: &str) -> bool {
             !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
         })
     })
-}
-
-fn is_reserved(code: &str) -> bool {
-    RESERVED.iter().any(|(reserved, _)| *reserved == code)
 }
 
 fn root() -> PathBuf {

@@ -1,7 +1,10 @@
 //! Holds every backend of this build to the conformance suite: `cargo test --workspace --test conformance -- a_timeout`.
 //!
-//! `HIBERNACULUM_PYTHON` chooses the Python of the local backend, `HIBERNACULUM_SMOKE=1` the smoke subset, and `HIBERNACULUM_REQUIRE`
-//! names what must not be missing.
+//! `HIBERNACULUM_PYTHON` chooses the Python of the local backend, `HIBERNACULUM_IMAGE` the image of the Docker backend, `HIBERNACULUM_SMOKE=1` the smoke
+//! subset, and `HIBERNACULUM_REQUIRE` names what must not be missing. Containers whose streams are execs take four minutes more and differ in nothing but
+//! how bytes come: they are held to all of it with `HIBERNACULUM_LONG=1`, and to the smoke subset by `.ci/docker.sh`.
+
+mod daytona;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,22 +13,61 @@ use hibernaculum::{Registry, Settings};
 use hibernaculum_testkit::Subject;
 
 fn main() -> ExitCode {
-    hibernaculum_testkit::main(subjects)
+    let code = hibernaculum_testkit::main(subjects);
+    if daytona::keeps_to_the_specs() { code } else { ExitCode::FAILURE }
 }
 
 async fn subjects() -> Vec<Subject> {
     let registry = Registry::builtin();
     let mut subjects = Vec::new();
     for name in registry.names() {
-        match registry.create(name, &Settings::default()).await {
-            Ok(backend) => {
-                // A sandbox's first sessions are forked off its supervisor, later ones cloned from a zygote: both keep every promise.
-                let cloned = Subject::new(format!("{name}-cloned"), Arc::clone(&backend));
-                subjects.push(Subject::new(name, backend));
-                subjects.push(cloned.with_env("HIBERNACULUM_ZYGOTE", "first"));
+        if name == "daytona" {
+            subjects.extend(daytona::subjects(&registry).await);
+            continue;
+        }
+        // One subject for each way in which a backend goes about it: all of them keep every promise.
+        let ways: &[(&str, &str)] = match name {
+            "docker" => &[("docker-socket", "socket"), ("docker-exec", "exec")],
+            _ => &[(name, "")],
+        };
+        for &(shown, transport) in ways {
+            if transport == "exec" && !asked_for("HIBERNACULUM_LONG") && !asked_for("HIBERNACULUM_SMOKE") {
+                subjects.push(Subject::missing(shown, "HIBERNACULUM_LONG=1 asks for it"));
+                continue;
             }
-            Err(error) => subjects.push(Subject::missing(name, error.explain().to_string())),
+            let settings = match transport {
+                "" => Settings::default(),
+                // Where portable checkpoints are kept is for whoever makes the backend to say.
+                transport => Settings::default()
+                    .with("transport", transport)
+                    .with("checkpoint_store", "memory:")
+                    // Neither adopts what the other lets go of.
+                    .with("state_dir", state_dir(transport)),
+            };
+            match registry.create(name, &settings).await {
+                Ok(backend) => {
+                    if name == "local" {
+                        // A sandbox's first sessions are forked off its supervisor, later ones cloned from a zygote.
+                        let cloned = Subject::new(format!("{name}-cloned"), Arc::clone(&backend));
+                        subjects.push(cloned.with_env("HIBERNACULUM_ZYGOTE", "first"));
+                    }
+                    subjects.push(Subject::new(shown, backend));
+                }
+                Err(error) => {
+                    // What keeps one way from being tried keeps the others.
+                    subjects.push(Subject::missing(name, error.explain().to_string()));
+                    break;
+                }
+            }
         }
     }
     subjects
+}
+
+fn state_dir(transport: &str) -> String {
+    std::env::temp_dir().join(format!("hibernaculum-suite-{transport}")).display().to_string()
+}
+
+fn asked_for(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|value| value == "1")
 }

@@ -9,10 +9,12 @@
     reason = "a test may fail loudly, and so may what tests share"
 )]
 
+mod checkpoints;
 mod directories;
 mod ends;
 mod environment;
 mod host;
+mod impostor;
 mod pythons;
 mod scene;
 mod sessions;

@@ -112,10 +112,11 @@ impl Scene {
         self.hosts().into_iter().flat_map(inside).collect()
     }
 
-    /// The directories of hosts, dead or alive.
+    /// The directories of hosts, dead or alive. What outlives them is none: the runner's files, the checkpoint store.
     pub(crate) fn hosts(&self) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.state()).into_iter().flatten().map(|entry| entry.unwrap().path());
-        entries.filter(|path| !path.file_name().unwrap().to_str().unwrap().starts_with("runner-")).collect()
+        let is_shared = |name: &str| name.starts_with("runner-") || name == "checkpoints";
+        entries.filter(|path| !is_shared(path.file_name().unwrap().to_str().unwrap())).collect()
     }
 
     /// The unix sockets that somebody has bound below this test's directory.

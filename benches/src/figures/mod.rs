@@ -5,11 +5,15 @@
 //! ```
 
 mod changes;
+#[cfg(feature = "docker")]
+mod docker;
 mod files;
 mod latency;
 mod memory;
 mod output;
+mod portable;
 mod start;
+mod state;
 
 use std::time::Duration;
 
@@ -17,6 +21,9 @@ use crate::bench::Bench;
 use crate::contest::Contest;
 use crate::report::Measured;
 use crate::trouble::Trouble;
+
+#[cfg(feature = "docker")]
+pub use docker::docker_figures;
 
 /// Every figure, in the order in which they are taken.
 pub const FIGURES: &[Figure] = &[
@@ -34,8 +41,16 @@ pub const FIGURES: &[Figure] = &[
     files::UPLOAD,
     files::DOWNLOAD,
     start::SESSION_PANDAS,
+    state::GUARD,
+    state::ROLLBACK,
+    state::LIVE_CHECKPOINT_100M,
+    state::LIVE_CHECKPOINT_1G,
+    state::BRANCH_1G,
     memory::IDLE_PLAIN,
     memory::IDLE_PANDAS,
+    portable::SAVE,
+    portable::SAVE_AGAIN,
+    portable::RESTORE,
 ];
 
 /// One thing that is measured.

@@ -50,11 +50,41 @@ impl BenchArgs {
         self.what.iter().any(|name| name != "all")
     }
 
+    /// The figures that this backend is held to.
+    #[cfg_attr(
+        not(feature = "docker"),
+        expect(
+            clippy::unnecessary_wraps,
+            clippy::unused_self,
+            reason = "with the feature it can fail, and looks"
+        )
+    )]
+    fn all(&self) -> Result<&'static [Figure], Failure> {
+        #[cfg(feature = "docker")]
+        if self.backend.docker()?.is_some() {
+            return Ok(hibernaculum_benches::docker_figures(self.backend.transport()?));
+        }
+        Ok(FIGURES)
+    }
+
+    /// Gives what floors of this backend need.
+    #[cfg(feature = "docker")]
+    pub(super) fn equip(
+        &self,
+        bench: hibernaculum_benches::Bench,
+    ) -> Result<hibernaculum_benches::Bench, Failure> {
+        Ok(match self.backend.docker()? {
+            Some(builder) => bench.with_docker(builder),
+            None => bench,
+        })
+    }
+
     /// The figures that are meant, each once, in the order of the list.
     pub(super) fn figures(&self) -> Result<Vec<&'static Figure>, Failure> {
+        let all = self.all()?;
         let names: Vec<&str> = self.what.iter().map(|name| name.trim()).collect();
         for name in &names {
-            if *name != "all" && !FIGURES.iter().any(|figure| figure.name == *name) {
+            if *name != "all" && !all.iter().any(|figure| figure.name == *name) {
                 return Err(Failure::new(
                     Exit::USAGE,
                     "bench.unknown",
@@ -62,7 +92,7 @@ impl BenchArgs {
                     "`--what` takes names of figures, separated by commas, or `all`",
                     format!(
                         "the figures are: {}",
-                        FIGURES.iter().map(|figure| figure.name).collect::<Vec<_>>().join(", ")
+                        all.iter().map(|figure| figure.name).collect::<Vec<_>>().join(", ")
                     ),
                 ));
             }
@@ -71,7 +101,7 @@ impl BenchArgs {
             [] => figure.is_quick,
             _ => names.contains(&"all") || names.contains(&figure.name),
         };
-        Ok(FIGURES.iter().filter(is_meant).collect())
+        Ok(all.iter().filter(is_meant).collect())
     }
 }
 

@@ -30,6 +30,8 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<Exit, Failure> {
     let backend = runtime.block_on(args.backend())?;
     let bench = Bench::open(args.backend_name(), backend, runtime).map_err(told)?;
     let bench = bench.with_program(std::env::current_exe().ok());
+    #[cfg(feature = "docker")]
+    let bench = args.equip(bench)?;
     let report = run(&bench, &figures, args.json);
     bench.close().map_err(told)?;
     let report = report?;

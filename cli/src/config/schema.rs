@@ -18,7 +18,7 @@ pub(super) struct Key {
 }
 
 /// Every key, in the order in which they are shown.
-pub(super) const KEYS: [Key; 8] = [
+pub(super) const KEYS: [Key; 11] = [
     Key {
         name: "backend",
         kind: Kind::Text,
@@ -32,6 +32,20 @@ pub(super) const KEYS: [Key; 8] = [
         variable: "HIBERNACULUM_PYTHON",
         default: "an active virtual environment's, else `python3` along PATH",
         about: "The Python of the backend `local`: a path, or a name to look for along PATH",
+    },
+    Key {
+        name: "image",
+        kind: Kind::Text,
+        variable: "HIBERNACULUM_IMAGE",
+        default: "the one that `hib image build` made last, or the service's own",
+        about: "The image that sandboxes of the backends `docker` and `daytona` are made of",
+    },
+    Key {
+        name: "transport",
+        kind: Kind::Choice(&["auto", "socket", "exec", "proxy", "preview"]),
+        variable: "HIBERNACULUM_TRANSPORT",
+        default: "auto",
+        about: "Which way byte streams take: of `docker` socket or exec, of `daytona` proxy or preview",
     },
     Key {
         name: "preload",
@@ -60,6 +74,13 @@ pub(super) const KEYS: [Key; 8] = [
         variable: "HIBERNACULUM_TIMEOUT",
         default: "as long as it takes",
         about: "How long each cell may take",
+    },
+    Key {
+        name: "recovery",
+        kind: Kind::Choice(&["guard", "fresh", "checkpoint", "none"]),
+        variable: "HIBERNACULUM_RECOVERY",
+        default: "fresh",
+        about: "What comes back when the session's process dies",
     },
     Key {
         name: "quiet",

@@ -3,6 +3,7 @@
 //! ```text
 //!  Host (/proc, /sys) ─▶ confinement, machine ─┐
 //!  docker's socket ────▶ docker ───────────────┤
+//!  daytona's API ──────▶ daytona (if meant) ───┤
 //!  every Python ───────▶ pythons ──────────────┼─▶ Report ─▶ show: for people │ --json: for programs
 //!  a real session ─────▶ session, packages ────┘                └─▶ Exit: whether the default backend works
 //!                         └─ mend: a session that failed, seen from the other checks
@@ -13,8 +14,12 @@
 mod ask;
 mod cgroup;
 mod check;
+#[cfg(feature = "daytona")]
+mod daytona;
 mod docker;
 mod host;
+#[cfg(feature = "docker")]
+mod image;
 mod kernel;
 mod landlock;
 mod limits;
@@ -76,6 +81,14 @@ async fn examine(backend: &BackendArgs) -> Report {
     let session = session::check(backend).await;
     let mut checks = pythons::check(backend.python()).await;
     checks.push(docker::check().await);
+    #[cfg(feature = "docker")]
+    if checks.last().is_some_and(|engine| engine.status == check::Status::Ok) {
+        checks.push(image::check(backend).await);
+    }
+    #[cfg(feature = "daytona")]
+    if backend.name() == crate::place::DAYTONA {
+        checks.push(daytona::check().await);
+    }
     checks.push(namespaces::check(&host).await);
     checks.push(landlock::check());
     checks.extend(kernel::check(&host));

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hibernaculum::Timeout;
 
+use super::undo::UndoWhen;
 use crate::place::PlaceArgs;
 use crate::time::parse_time;
 
@@ -15,7 +16,8 @@ Examples:
   hib repl < lines.py                   each statement, as if it had been typed
 
 Enter runs what is complete; a block ends with an empty line. Tab completes, Ctrl-R
-searches the history, Ctrl-C interrupts and keeps the state, Ctrl-D leaves.
+searches the history, Ctrl-C interrupts and keeps the state, Ctrl-D leaves. `:undo`
+goes back to before the last input; `:branch` goes on in a second session.
 `:help` lists the commands of the prompt.";
 
 /// An interactive session: type Python, see what it gives
@@ -29,6 +31,10 @@ pub(crate) struct ReplArgs {
     /// Neither read nor write the history of earlier sessions
     #[arg(long)]
     pub(super) no_history: bool,
+
+    /// When a way back is kept from before each input, for `:undo`
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
+    pub(super) undo: UndoWhen,
 
     #[command(flatten)]
     pub(super) place: PlaceArgs,

@@ -13,15 +13,17 @@ _MOST = 500
 
 
 def attributes(names: Dict[str, Any], path: str, prefix: str) -> List[str]:
-    """The attributes of a dotted name that begin so; private ones only where that is what is asked for."""
-    first, *rest = path.split(".")
-    thing = names[first]
-    for name in rest:
-        thing = _own(thing)[name]
-    found: Dict[str, Any] = {}
-    for base in _mro(type(thing)):
-        found.update(_members(base))
-    found.update(_own(thing))
+    """The attributes of a dotted name that begin so, or the names themselves; private ones only if asked for."""
+    found: Dict[str, Any] = dict(names)
+    if path:
+        first, *rest = path.split(".")
+        thing = names[first]
+        for name in rest:
+            thing = _own(thing)[name]
+        found = {}
+        for base in _mro(type(thing)):
+            found.update(_members(base))
+        found.update(_own(thing))
     told = sorted([name for name in found if type(name) is str and name.startswith(prefix)])
     return [name for name in told if prefix or not name.startswith("_")][:_MOST]
 

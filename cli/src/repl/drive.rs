@@ -2,10 +2,11 @@
 
 use hibernaculum::{
     Display, Error, EventKind, Execution, ExecutionError, ExecutionRequest, InputToken, Outcome,
-    OutputStream, Script, Session, StateAfter, Status, StdinPolicy, Timeout,
+    OutputStream, Script, Session, SessionError, StateAfter, StdinPolicy, Timeout,
 };
 
 use super::lines::Lines;
+use super::python;
 use crate::failure::Failure;
 use crate::run::{remark, traceback};
 use crate::terminal::paint::{Colour, paint, paint_error};
@@ -19,17 +20,31 @@ pub(super) struct Drive<'a> {
     /// Where answers come from; `None`: nobody is there to give them.
     pub(super) lines: Option<&'a Lines>,
     pub(super) timeout: Timeout,
+    /// Whether nothing takes the place of a session that died.
+    pub(super) is_over_when_lost: bool,
 }
 
 impl Drive<'_> {
-    /// Runs it to its end, whoever ends it. Tracebacks call it by the number of its prompt.
-    pub(super) async fn run(&mut self, code: &str, number: u64) -> Result<Outcome, Failure> {
+    /// Runs it to its end, whoever ends it. Tracebacks call it by the number of its prompt. `None`: it was refused, which costs a person
+    /// nothing.
+    pub(super) async fn run(&mut self, code: &str, number: u64) -> Result<Option<Outcome>, Failure> {
         self.signals.forget();
         let stdin = if self.lines.is_some() { StdinPolicy::Ask } else { StdinPolicy::Deny };
         let script = Script { filename: format!("<cell {number}>"), first_line: 1, argv: None };
         let request = ExecutionRequest::new(code).stdin(stdin).timeout(self.timeout).script(script);
         let id = request.id;
-        let mut execution = self.session.start(request).await?;
+        let mut execution = match self.session.start(request).await {
+            Err(
+                error @ (Error::Execution(_)
+                | Error::Config(_)
+                | Error::Session(SessionError::Crashed { .. })),
+            ) if self.lines.is_some() => {
+                Failure::from(error).tell();
+                return Ok(None);
+            }
+            started => started?,
+        };
+        let is_silent = python::is_silent(code);
         let mut question: Option<InputToken> = None;
         let mut silence = None;
         loop {
@@ -48,8 +63,8 @@ impl Drive<'_> {
                         silence = password.then(Silence::on_stdin).flatten();
                         question = Some(token.clone());
                     }
-                    if let Some(outcome) = self.show(event.kind, &mut execution).await? {
-                        return Ok(outcome);
+                    if let Some(outcome) = self.show(event.kind, is_silent, &mut execution).await? {
+                        return Ok(Some(outcome));
                     }
                 }
                 line = answer(self.lines), if question.is_some() => {
@@ -69,7 +84,12 @@ impl Drive<'_> {
     }
 
     /// Shows an event; gives the outcome, if it was the last.
-    async fn show(&mut self, kind: EventKind, execution: &mut Execution) -> Result<Option<Outcome>, Failure> {
+    async fn show(
+        &mut self,
+        kind: EventKind,
+        is_silent: bool,
+        execution: &mut Execution,
+    ) -> Result<Option<Outcome>, Failure> {
         let output = &mut *self.output;
         match kind {
             EventKind::Output { stream, text } | EventKind::Background { stream, text } => {
@@ -79,7 +99,7 @@ impl Drive<'_> {
             EventKind::Display(display) => output.write(OutputStream::Stdout, &shown(&display)).await?,
             EventKind::Gap { .. } => output.remark("some output is missing here").await?,
             EventKind::Finished(outcome) => {
-                self.end(&outcome).await?;
+                self.end(&outcome, is_silent).await?;
                 return Ok(Some(*outcome));
             }
             EventKind::Failed { .. } => return Err(execution.error().into()),
@@ -88,9 +108,9 @@ impl Drive<'_> {
         Ok(None)
     }
 
-    async fn end(&mut self, outcome: &Outcome) -> Result<(), Failure> {
+    async fn end(&mut self, outcome: &Outcome, is_silent: bool) -> Result<(), Failure> {
         let output = &mut *self.output;
-        if let Some(value) = &outcome.value {
+        if let Some(value) = outcome.value.as_ref().filter(|_| !is_silent) {
             let label = paint(Colour::Red, &format!("Out[{}]:", outcome.count));
             // What has several lines begins on a line of its own, so that its columns stand.
             let gap = if value.repr.contains('\n') { "\n" } else { " " };
@@ -102,11 +122,15 @@ impl Drive<'_> {
         if let Some(error) = &outcome.error {
             output.write(OutputStream::Stderr, &coloured(&traceback(error))).await?;
         }
-        if let Some(remark) = remark(outcome) {
+        if let Some(mut remark) = remark(outcome) {
+            if outcome.state == StateAfter::Lost {
+                remark.push_str(if self.is_over_when_lost {
+                    ", and the session is over; `:branch` goes on from a checkpoint"
+                } else {
+                    ": a fresh interpreter goes on, its names are gone"
+                });
+            }
             output.complain(&remark).await?;
-        }
-        if outcome.state == StateAfter::Lost && outcome.status != Status::Completed {
-            output.complain("a fresh interpreter goes on; its names are gone").await?;
         }
         for warning in &outcome.warnings {
             output.remark(&format!("warning: {warning}")).await?;

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hibernaculum::{Backend, ExecutionRequest, NamespaceFilter, Session, SessionId, StdinPolicy};
+use hibernaculum::{Backend, ExecutionRequest, Session, SessionId, StdinPolicy, Timeout};
 use nu_ansi_term::{Color, Style};
 use reedline::{
     ColumnarMenu, Completer, CompletionResult, EditCommand, EditMode, Emacs, FileBackedHistory, Highlighter,
@@ -19,6 +19,7 @@ use reedline::{
 };
 use serde::Deserialize as _;
 use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 
 use super::commands;
 use super::python::{self, KEYWORDS, Kind};
@@ -27,7 +28,7 @@ use super::python::{self, KEYWORDS, Kind};
 const REMEMBERED: usize = 10_000;
 /// A session that does not tell its names in this time has others things to do.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// Tells the attributes of an object.
+/// Tells names, and the attributes of an object.
 const ATTRIBUTES: &str = include_str!("attributes.py");
 const MENU: &str = "completions";
 
@@ -107,6 +108,8 @@ pub(super) enum Typed {
 /// The editor of one session.
 pub(super) struct Editor {
     reedline: Reedline,
+    /// The session whose names are completed.
+    here: Arc<Mutex<SessionId>>,
 }
 
 impl Editor {
@@ -125,13 +128,15 @@ impl Editor {
             ReedlineEvent::UntilFound(vec![ReedlineEvent::Menu(MENU.to_owned()), ReedlineEvent::MenuNext]),
         );
         let seen = Arc::new(Mutex::new(Seen::default()));
+        let here = Arc::new(Mutex::new(session.id()));
         let menu = ColumnarMenu::default().with_name(MENU);
         let mut reedline = Reedline::create()
             .with_validator(Box::new(Complete))
             .with_completer(Box::new(Names {
                 backend: Arc::clone(session.backend()),
-                session: session.id(),
+                session: Arc::clone(&here),
                 runtime,
+                late: None,
             }))
             .with_quick_completions(true)
             .with_partial_completions(true)
@@ -148,12 +153,18 @@ impl Editor {
         if let Some(history) = history.and_then(|path| remembered(path).ok()) {
             reedline = reedline.with_history(Box::new(history));
         }
-        Self { reedline }
+        Self { reedline, here }
     }
 
-    /// Reads one piece of code, or one command. Blocks.
-    pub(super) fn read(&mut self, number: u64) -> io::Result<Typed> {
-        Ok(match self.reedline.read_line(&In(number)).map_err(io::Error::other)? {
+    /// Completes the names of this session from now on.
+    pub(super) fn follow(&self, session: &Session) {
+        *self.here.lock().unwrap_or_else(PoisonError::into_inner) = session.id();
+    }
+
+    /// Reads one piece of code, or one command. Blocks. `among`: the session's number, where there are several.
+    pub(super) fn read(&mut self, number: u64, among: Option<usize>) -> io::Result<Typed> {
+        let prompt = In(among.map(|session| format!("({session}) ")).unwrap_or_default(), number);
+        Ok(match self.reedline.read_line(&prompt).map_err(io::Error::other)? {
             Signal::Success(text) => Typed::Text(text),
             Signal::CtrlD => Typed::Leave,
             Signal::ExternalBreak(_) => Typed::End,
@@ -267,8 +278,10 @@ impl Highlighter for Colours {
 /// Completes what the session knows. None of its code is run for that.
 struct Names {
     backend: Arc<dyn Backend>,
-    session: SessionId,
+    session: Arc<Mutex<SessionId>>,
     runtime: Handle,
+    /// A question that took longer than anybody waits.
+    late: Option<AbortHandle>,
 }
 
 impl Completer for Names {
@@ -286,7 +299,7 @@ impl Completer for Names {
 
 impl Names {
     /// Where the word begins that is to be completed, and what it may become.
-    fn words(&self, before: &str) -> (usize, Vec<String>) {
+    fn words(&mut self, before: &str) -> (usize, Vec<String>) {
         let line = before.rsplit('\n').next().unwrap_or_default();
         if line.trim().is_empty() {
             return (before.len(), vec!["    ".to_owned()]); // a tab, as in every editor of Python
@@ -301,12 +314,12 @@ impl Names {
         let word = before.get(start..).unwrap_or_default();
         if let Some(owner) = before.get(..start).and_then(|before| before.strip_suffix('.')) {
             let path = owner.rsplit(|c: char| !c.is_alphanumeric() && c != '_' && c != '.').next();
-            return (start, self.attributes(path.unwrap_or_default(), word));
+            return (start, self.known(path.unwrap_or_default(), word));
         }
         if word.is_empty() {
             return (start, Vec::new());
         }
-        let mut words = self.names(word);
+        let mut words = self.known("", word);
         let known = KEYWORDS.iter().chain(BUILTINS).filter(|known| known.starts_with(word));
         words.extend(known.map(|known| (*known).to_owned()));
         words.sort_unstable();
@@ -314,41 +327,51 @@ impl Names {
         (start, words)
     }
 
-    /// The attributes of a dotted name, told from the dicts of objects and types: no property, no `__getattr__`, no `__dir__`.
-    fn attributes(&self, path: &str, prefix: &str) -> Vec<String> {
+    /// The attributes of a dotted name, or the session's names where there is none: told from the dicts of objects and types. No property
+    /// is asked, no `__getattr__`, no `__dir__`.
+    fn known(&mut self, path: &str, prefix: &str) -> Vec<String> {
         let is_name = |name: &str| name.starts_with(|c: char| c.is_alphabetic() || c == '_');
-        if !path.split('.').all(is_name) {
+        if !path.is_empty() && !path.split('.').all(is_name) {
             return Vec::new();
         }
         let call = format!("space['attributes'](globals(), {path:?}, {prefix:?})");
         let code = format!("(lambda space: (exec({ATTRIBUTES:?}, space), {call})[1])({{}})");
-        let request =
-            ExecutionRequest::new(code).store_history(false).timeout(PATIENCE).stdin(StdinPolicy::Deny);
-        let answer = async { self.backend.execute(&self.session, request).await?.result().await };
-        match self.runtime.block_on(answer) {
-            Ok(result) => result.json().and_then(|json| Vec::deserialize(json).ok()).unwrap_or_default(),
-            Err(_) => Vec::new(),
-        }
+        // Without a limit: at its deadline an execution is ended, and if the session cannot end it, its interpreter with it.
+        let request = ExecutionRequest::new(code)
+            .store_history(false)
+            .timeout(Timeout::Unlimited)
+            .stdin(StdinPolicy::Deny);
+        let mut words = self.ask(request).unwrap_or_default();
+        words.retain(|word| word.chars().all(|c| c.is_alphanumeric() || c == '_'));
+        words
     }
 
-    fn names(&self, prefix: &str) -> Vec<String> {
-        let filter = NamespaceFilter::default().prefix(prefix);
-        let listing = async {
-            tokio::time::timeout(PATIENCE, self.backend.namespace_list(&self.session, filter)).await
-        };
-        match self.runtime.block_on(listing) {
-            Ok(Ok(listing)) => listing.variables.into_iter().map(|variable| variable.name).collect(),
-            _ => Vec::new(), // the prompt says nothing about it: the next execution will
+    /// What the session answers to a question, if it does so at once. One that is at something else is not disturbed, which could cost it
+    /// its state: the question waits for its turn, nobody for its answer, and until then nothing more is asked.
+    fn ask(&mut self, request: ExecutionRequest) -> Option<Vec<String>> {
+        if self.late.as_ref().is_some_and(|late| !late.is_finished()) {
+            return None;
         }
+        let session = *self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        let backend = Arc::clone(&self.backend);
+        let mut asked =
+            self.runtime.spawn(async move { backend.execute(&session, request).await?.result().await });
+        let answer = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, &mut asked).await });
+        let Ok(answer) = answer else {
+            self.late = Some(asked.abort_handle());
+            return None;
+        };
+        let result = answer.ok()?.ok()?;
+        result.json().and_then(|json| Vec::deserialize(json).ok())
     }
 }
 
-/// `In [7]: `, and dots of the same width before the lines below.
-struct In(u64);
+/// `In [7]: `, or `(2) In [7]: ` in session 2 of several; and dots of the same width before the lines below.
+struct In(String, u64);
 
 impl Prompt for In {
     fn render_prompt_left(&self) -> Cow<'_, str> {
-        Cow::Owned(format!("In [{}]", self.0))
+        Cow::Owned(format!("{}In [{}]", self.0, self.1))
     }
 
     fn render_prompt_right(&self) -> Cow<'_, str> {
@@ -360,7 +383,7 @@ impl Prompt for In {
     }
 
     fn render_prompt_multiline_indicator(&self) -> Cow<'_, str> {
-        Cow::Owned(format!("{:>1$} ", "...:", format!("In [{}]:", self.0).len()))
+        Cow::Owned(format!("{:>1$} ", "...:", self.render_prompt_left().len() + 1))
     }
 
     fn render_prompt_history_search_indicator(&self, search: PromptHistorySearch) -> Cow<'_, str> {
@@ -396,12 +419,12 @@ mod tests {
 
     #[test]
     fn the_lines_below_the_prompt_are_as_wide_as_it() {
-        let width = |number| {
-            let prompt = In(number);
+        let width = |session: &str, number| {
+            let prompt = In(session.to_owned(), number);
             let first = prompt.render_prompt_left().len() + 2;
             (first, prompt.render_prompt_multiline_indicator().len())
         };
-        for (first, below) in [width(1), width(99), width(12345)] {
+        for (first, below) in [width("", 1), width("", 99), width("(10) ", 12345)] {
             assert_eq!(first, below);
         }
     }

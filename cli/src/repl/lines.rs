@@ -6,6 +6,8 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 
 use hibernaculum::InputReply;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -30,10 +32,14 @@ impl Lines {
         let mut line = Vec::new();
         loop {
             let mut ready = self.stdin.readable().await?;
-            let mut bytes = [0; 4096];
             let stdin: BorrowedFd<'_> = self.stdin.get_ref().as_fd();
-            let count = rustix::io::read(stdin, &mut bytes)?;
-            ready.clear_ready();
+            // What was noticed may be a key that the prompt has read since: a read would block everything, Ctrl-C included.
+            if !has_input(stdin)? {
+                ready.clear_ready();
+                continue;
+            }
+            let mut bytes = [0; 4096];
+            let count = retry_on_intr(|| rustix::io::read(stdin, &mut bytes))?;
             line.extend_from_slice(bytes.get(..count).unwrap_or_default());
             if count == 0 && line.is_empty() {
                 return Ok(InputReply::Eof);
@@ -44,4 +50,11 @@ impl Lines {
             }
         }
     }
+}
+
+/// Whether a read would give something at once: a whole line, or an end.
+fn has_input(stdin: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut asked = [PollFd::from_borrowed_fd(stdin, PollFlags::IN)];
+    // Ctrl-C is a signal, and may come in the middle of this.
+    Ok(retry_on_intr(|| poll(&mut asked, Some(&Timespec::default())))? > 0)
 }

@@ -6,41 +6,47 @@
 //!    └──────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! The editor blocks the main thread; while it does nothing of ours runs but the session's own tasks. Where stdin is no terminal, its text
+//! `branches` holds the sessions and checkpoints, `undo` the ways back. The editor blocks the main thread; while it does nothing of ours runs but the session's own tasks. Where stdin is no terminal, its text
 //! is cut into statements instead, and run as if each had been typed.
 
 mod args;
+mod branches;
 mod commands;
 mod drive;
 mod editor;
 mod lines;
 mod python;
+mod tree;
+mod undo;
 
-use std::io::{self, IsTerminal as _, Read as _};
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hibernaculum::{Outcome, OutputStream};
+use hibernaculum::{OutputStream, RecoveryPolicy, Sandbox};
 use tokio::runtime::Runtime;
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::place::Place;
-use crate::run::{close, no_runtime, runtime};
+use crate::run::{close, no_runtime, piped, runtime};
 use crate::terminal::{Output, Signals, Wish, is_quiet, paint};
 
 pub(crate) use args::ReplArgs;
+use branches::Branches;
 use commands::{Done, Scene};
 use drive::Drive;
 use editor::{Editor, Typed};
 use lines::Lines;
+use undo::UndoWhen;
 
 /// The whole of `hib repl`.
 pub(crate) fn repl(args: &ReplArgs) -> Result<Exit, Failure> {
     let runtime = runtime().map_err(|error| no_runtime(&error))?;
     let mut repl = Repl::open(args, &runtime)?;
     let ended = if io::stdin().is_terminal() { repl.at_terminal(args) } else { repl.piped_in() };
-    let Repl { place, mut output, .. } = repl;
+    let Repl { sandbox, branches, mut output, .. } = repl;
+    let place = Place { session: branches.into_one(), sandbox };
     let closed = runtime.block_on(close(place, &mut output));
     runtime.shutdown_background();
     let exit = ended?;
@@ -50,12 +56,11 @@ pub(crate) fn repl(args: &ReplArgs) -> Result<Exit, Failure> {
 struct Repl<'a> {
     runtime: &'a Runtime,
     args: &'a ReplArgs,
-    place: Place,
+    /// Declared first, so that they are dropped first.
+    branches: Branches,
+    sandbox: Sandbox,
     output: Output,
     signals: Signals,
-    /// How the last piece of code ended.
-    last: Option<Outcome>,
-    count: u64,
 }
 
 impl<'a> Repl<'a> {
@@ -64,14 +69,13 @@ impl<'a> Repl<'a> {
             let mut signals = Signals::new().map_err(|error| no_runtime(&error))?;
             let place = tokio::select! {
                 place = args.place.open() => place?,
-                wish = signals.next() => return Err(Failure::Quiet(match wish {
-                    Wish::Interrupt => Exit::INTERRUPTED,
-                    Wish::End(exit) => exit,
-                })),
+                exit = signals.any() => return Err(Failure::Quiet(exit)),
             };
             Ok((place, signals))
         })?;
-        Ok(Self { runtime, args, place, output: Output::new(), signals, last: None, count: 0 })
+        let Place { session, sandbox } = place;
+        let branches = Branches::new(session, args.place.session_spec(), args.undo);
+        Ok(Self { runtime, args, branches, sandbox, output: Output::new(), signals })
     }
 
     /// Reads and runs, until the person leaves.
@@ -89,9 +93,9 @@ impl<'a> Repl<'a> {
             told.store(true, Ordering::Relaxed);
         });
         let runtime = self.runtime.handle().clone();
-        let mut editor = Editor::new(&self.place.session, runtime, history, paint::is_coloured(), ends);
+        let mut editor = Editor::new(self.branches.session(), runtime, history, paint::is_coloured(), ends);
         if !is_quiet() {
-            let info = self.runtime.block_on(self.place.session.info())?;
+            let info = self.runtime.block_on(self.branches.session().info())?;
             self.say(&format!(
                 "Python {}, {} backend. :help helps, Ctrl-D leaves.\n",
                 info.python,
@@ -99,7 +103,9 @@ impl<'a> Repl<'a> {
             ))?;
         }
         loop {
-            match editor.read(self.count + 1).map_err(|error| unusable(&error))? {
+            editor.follow(self.branches.session());
+            let among = self.branches.are_many().then(|| self.branches.number());
+            match editor.read(self.branches.count() + 1, among).map_err(|error| unusable(&error))? {
                 Typed::Leave => return Ok(Exit::OK),
                 Typed::End => return Ok(self.runtime.block_on(self.signals.end())),
                 Typed::Nothing => {}
@@ -114,15 +120,17 @@ impl<'a> Repl<'a> {
 
     /// Runs the statements of stdin. Gives the code of the first that failed.
     fn piped_in(&mut self) -> Result<Exit, Failure> {
-        let mut bytes = Vec::new();
-        io::stdin().read_to_end(&mut bytes).map_err(|error| unusable(&error))?;
-        let text = String::from_utf8_lossy(&bytes).replace("\r\n", "\n");
+        let text = piped()?.replace("\r\n", "\n");
         let mut first_failure = None;
-        for statement in python::statements(&text) {
+        let statements = python::statements(&text);
+        if self.args.undo == UndoWhen::Auto && !commands::wants_undo(statements.iter().map(|line| &**line)) {
+            self.branches.keep_no_ways();
+        }
+        for statement in statements {
             if let Some(exit) = self.take(&statement, None)? {
                 return Ok(first_failure.unwrap_or(exit));
             }
-            let exit = self.last.as_ref().map_or(Exit::OK, Exit::of_outcome);
+            let exit = self.branches.last().map_or(Exit::OK, Exit::of_outcome);
             if exit != Exit::OK {
                 first_failure.get_or_insert(exit);
             }
@@ -138,27 +146,35 @@ impl<'a> Repl<'a> {
         if text.trim().is_empty() {
             return Ok(None);
         }
+        let Self { branches, signals, .. } = self;
+        if let Err(wish) = self.runtime.block_on(unless(signals, branches.before_input())) {
+            return leave(&wish);
+        }
         let mut drive = Drive {
-            session: &self.place.session,
+            session: self.branches.session(),
             output: &mut self.output,
             signals: &mut self.signals,
             lines,
             timeout: self.args.timeout(),
+            is_over_when_lost: self.args.place.session_spec().recovery == RecoveryPolicy::None,
         };
-        let outcome = self.runtime.block_on(drive.run(text, self.count + 1))?;
+        let ran = self.runtime.block_on(drive.run(&python::dedented(text), self.branches.count() + 1))?;
+        let Some(outcome) = ran else { return Ok(None) };
         // `sys.exit()` is a person's word that it is over.
         let leaves = outcome.error.as_ref().and_then(|error| error.exit_code).is_some();
-        self.count = outcome.count;
         let exit = Exit::of_outcome(&outcome);
-        self.last = Some(outcome);
+        self.branches.ended(outcome);
         Ok(leaves.then_some(exit))
     }
 
     /// A command that fails costs nothing but itself.
     fn command(&mut self, line: &str) -> Result<Option<Exit>, Failure> {
-        let Place { session, sandbox } = &self.place;
-        let scene = Scene { session, sandbox, last: self.last.as_ref() };
-        match self.runtime.block_on(commands::run(line, &scene)) {
+        let mut scene = Scene { sandbox: &self.sandbox, branches: &mut self.branches };
+        let done = match self.runtime.block_on(unless(&mut self.signals, commands::run(line, &mut scene))) {
+            Ok(done) => done,
+            Err(wish) => return leave(&wish),
+        };
+        match done {
             Ok(Done::Say(text)) => self.say(&text).map(|()| None),
             Ok(Done::Leave) => Ok(Some(Exit::OK)),
             Err(failure) => {
@@ -170,6 +186,24 @@ impl<'a> Repl<'a> {
 
     fn say(&mut self, text: &str) -> Result<(), Failure> {
         self.runtime.block_on(self.output.write(OutputStream::Stdout, text))
+    }
+}
+
+/// What comes of it, unless a person wishes something else first.
+async fn unless<T>(signals: &mut Signals, doing: impl Future<Output = T>) -> Result<T, Wish> {
+    signals.forget();
+    tokio::select! {
+        biased;
+        wish = signals.next() => Err(wish),
+        done = doing => Ok(done),
+    }
+}
+
+/// Nothing was run. Whether that is all that was wished.
+fn leave(wish: &Wish) -> Result<Option<Exit>, Failure> {
+    match wish {
+        Wish::Interrupt => Ok(None),
+        Wish::End(exit) => Err(Failure::Quiet(*exit)),
     }
 }
 

@@ -83,6 +83,23 @@ pub(super) fn indent(text: &str) -> String {
     }
 }
 
+/// Whether a text ends in a semicolon: then its value is not shown, as in IPython.
+pub(super) fn is_silent(text: &str) -> bool {
+    let told = pieces(text).into_iter().filter_map(|(kind, place)| Some((kind, text.get(place)?.trim_end())));
+    let last = told.rev().find(|(kind, piece)| *kind != Kind::Comment && !piece.is_empty());
+    last.is_some_and(|(kind, piece)| kind == Kind::Other && piece.ends_with(';'))
+}
+
+/// The text without the blanks before its first line, which others had before them as well: it was taken out of a block.
+pub(super) fn dedented(text: &str) -> String {
+    let blanks = text.len() - text.trim_start_matches([' ', '\t']).len();
+    let Some((margin, _)) = text.split_at_checked(blanks).filter(|(margin, _)| !margin.is_empty()) else {
+        return text.to_owned();
+    };
+    let lines: Vec<_> = text.split('\n').map(|line| line.strip_prefix(margin).unwrap_or(line)).collect();
+    lines.join("\n")
+}
+
 /// The statements of a text, each with the lines that belong to it; a cell magic goes on to the next empty line.
 pub(super) fn statements(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
@@ -299,6 +316,36 @@ mod tests {
             "for x in y:\n\ty",
         ] {
             assert!(!is_complete(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_semicolon_at_the_end_hides_the_value() {
+        for (text, expected) in [
+            ("f();", true),
+            ("f() ;  # shown?\n", true),
+            ("x = 1\nf();", true),
+            ("f()", false),
+            ("f(); g()", false),
+            ("';'", false),
+            ("f() # ;", false),
+            ("!ls;", false),
+            ("", false),
+        ] {
+            assert_eq!(is_silent(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_taken_out_of_a_block_begins_where_it_began() {
+        for (text, expected) in [
+            ("    x = 1\n    if x:\n        y\n", "x = 1\nif x:\n    y\n"),
+            ("  a\n\n b", "a\n\n b"),
+            ("a\n  b", "a\n  b"),
+            ("", ""),
+            ("  ", ""),
+        ] {
+            assert_eq!(dedented(text), expected, "{text:?}");
         }
     }
 

@@ -55,11 +55,27 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(super) json: bool,
 
+    /// Save the session under this name when everything has run to its end: see `hib checkpoint`
+    #[arg(long, value_name = "NAME")]
+    pub(super) checkpoint_after: Option<String>,
+
     #[command(flatten)]
     pub(super) place: PlaceArgs,
 }
 
 impl RunArgs {
+    /// The same, and the session is saved.
+    pub(crate) fn saving(mut self, name: String) -> Self {
+        self.checkpoint_after = Some(name);
+        self
+    }
+
+    /// The same, in a session that begins with a saved state.
+    pub(crate) fn from(mut self, checkpoint: String) -> Self {
+        self.place = self.place.from(checkpoint);
+        self
+    }
+
     /// How long each execution may take. Here a person waits, who can press Ctrl-C: so there is no limit of its own.
     pub(super) fn timeout(&self) -> Timeout {
         self.timeout.map_or(Timeout::Unlimited, Timeout::After)

@@ -5,23 +5,23 @@ use serde_json::Value;
 
 /// Everything that one `hib run` is to do.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Job {
+pub(crate) struct Job {
     /// Where it came from, as people call it.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Code to run unseen before the first cell, where something has to be set that no request can say.
-    pub(super) prelude: Option<String>,
+    pub(crate) prelude: Option<String>,
     /// In order; none of them blank.
-    pub(super) cells: Vec<Cell>,
+    pub(crate) cells: Vec<Cell>,
     /// Whether stdin was read for the code, so that nobody can answer `input()`.
-    pub(super) stdin_taken: bool,
+    pub(crate) stdin_taken: bool,
 }
 
 /// A piece of code that is run as one execution.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Cell {
-    pub(super) code: String,
+pub(crate) struct Cell {
+    pub(crate) code: String,
     /// Where it comes from, where it comes from a file.
-    pub(super) script: Option<Script>,
+    pub(crate) script: Option<Script>,
 }
 
 impl Cell {

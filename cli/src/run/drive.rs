@@ -22,7 +22,7 @@ use crate::failure::Failure;
 use crate::terminal::{Answers, Output, Signals, Wish};
 
 /// What Python does when a program ends. A session that is closed does none of it by itself.
-const FAREWELL: &str = include_str!("farewell.py");
+pub(crate) const FAREWELL: &str = include_str!("farewell.py");
 
 /// What the cells run in, and what they are shown on.
 pub(super) struct Drive<'a> {

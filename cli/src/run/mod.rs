@@ -17,17 +17,21 @@ mod source;
 use std::io;
 use std::time::Duration;
 
+use hibernaculum::CheckpointRequest;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::place::Place;
-use crate::terminal::{Output, Signals, Wish};
+use crate::terminal::{Output, Signals};
 
 pub(crate) use args::RunArgs;
-use cell::Job;
+pub(crate) use cell::{Cell, Job};
 use drive::Drive;
-pub(crate) use show::{remark, traceback};
+pub(crate) use drive::FAREWELL;
+pub(crate) use show::{remark, text, traceback};
+pub(crate) use source::file as read_file;
+pub(crate) use source::piped;
 
 /// How long the end of the sandbox is waited for. What is left then is ended by itself.
 const CLOSING: Duration = Duration::from_secs(10);
@@ -51,15 +55,26 @@ async fn in_session(args: &RunArgs, job: Job) -> Result<Exit, Failure> {
     let mut signals = Signals::new().map_err(|error| no_runtime(&error))?;
     let place = tokio::select! {
         place = args.place.open() => place?,
-        wish = signals.next() => return Err(Failure::Quiet(match wish {
-            Wish::Interrupt => Exit::INTERRUPTED,
-            Wish::End(exit) => exit,
-        })),
+        exit = signals.any() => return Err(Failure::Quiet(exit)),
     };
     let mut output = Output::new();
     let ended = Drive::new(args, &place.session, &mut output, &mut signals).all(job).await;
+    let ended = match (&args.checkpoint_after, ended) {
+        (Some(name), Ok(Exit::OK)) => save(&place, name, &mut output).await,
+        (_, ended) => ended,
+    };
     close(place, &mut output).await?;
     ended
+}
+
+/// Saves the session, and says as what.
+async fn save(place: &Place, name: &str, output: &mut Output) -> Result<Exit, Failure> {
+    let saved = place.session.checkpoint(CheckpointRequest::portable().name(name)).await?;
+    output.remark(&format!("saved as {} ({name})", saved.id)).await?;
+    for warning in &saved.warnings {
+        output.remark(warning).await?;
+    }
+    Ok(Exit::OK)
 }
 
 /// What the job came to does not depend on how well the place was tidied up: trouble is told, no more.
@@ -75,7 +90,7 @@ pub(crate) async fn close(place: Place, output: &mut Output) -> Result<(), Failu
 }
 
 /// Python takes an empty program for a good one, and so does this; but a person has probably named the wrong file.
-fn nothing_to_run(name: &str) -> Failure {
+pub(crate) fn nothing_to_run(name: &str) -> Failure {
     Failure::new(
         Exit::OK,
         "input.empty",

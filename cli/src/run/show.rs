@@ -3,7 +3,8 @@
 use hibernaculum::{Display, Event, EventKind, Outcome, OutputStream, PythonError, StateAfter, Status};
 
 use crate::failure::Failure;
-use crate::terminal::Output;
+use crate::recovery::told;
+use crate::terminal::{Output, is_quiet};
 
 /// How events are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,22 +36,38 @@ impl Show {
             let line = serde_json::to_string(event).unwrap_or_default();
             return output.write(OutputStream::Stdout, &(line + "\n")).await;
         }
-        match &event.kind {
-            EventKind::Output { stream, text } | EventKind::Background { stream, text } => {
-                output.write(*stream, text).await
-            }
-            EventKind::Display(display) => output.write(OutputStream::Stdout, &shown(display)).await,
-            EventKind::InputRequest { prompt, password, .. } => {
-                // As Python does: the prompt of a password is not part of the output.
-                let stream = if *password { OutputStream::Stderr } else { OutputStream::Stdout };
-                output.write(stream, prompt).await
-            }
-            EventKind::Gap { .. } => output.remark("some output is missing here").await,
-            EventKind::Finished(outcome) => end(outcome, output).await,
-            // What failed is told by whoever ends the run.
-            _ => Ok(()),
+        if let EventKind::Output { stream, text } | EventKind::Background { stream, text } = &event.kind {
+            return output.write(*stream, text).await;
         }
+        for (stream, piece) in text(&event.kind) {
+            output.write(stream, &piece).await?;
+        }
+        Ok(())
     }
+}
+
+/// What is printed of an event, for people.
+pub(crate) fn text(kind: &EventKind) -> Vec<(OutputStream, String)> {
+    match kind {
+        EventKind::Output { stream, text } | EventKind::Background { stream, text } => {
+            vec![(*stream, text.clone())]
+        }
+        EventKind::Display(display) => vec![(OutputStream::Stdout, shown(display))],
+        EventKind::InputRequest { prompt, password, .. } => {
+            // As Python does: the prompt of a password is not part of the output.
+            let stream = if *password { OutputStream::Stderr } else { OutputStream::Stdout };
+            vec![(stream, prompt.clone())]
+        }
+        EventKind::Gap { .. } => remarked("some output is missing here").into_iter().collect(),
+        EventKind::Finished(outcome) => end(outcome),
+        // What failed is told by whoever ends the run.
+        _ => Vec::new(),
+    }
+}
+
+/// A remark of `hib`'s own, unless it shall be quiet.
+fn remarked(text: &str) -> Option<(OutputStream, String)> {
+    (!is_quiet()).then(|| (OutputStream::Stderr, format!("hib: {text}\n")))
 }
 
 fn is_expected_end(kind: &EventKind) -> bool {
@@ -61,23 +78,22 @@ fn is_expected_end(kind: &EventKind) -> bool {
     }
 }
 
-async fn end(outcome: &Outcome, output: &mut Output) -> Result<(), Failure> {
+fn end(outcome: &Outcome) -> Vec<(OutputStream, String)> {
+    let mut pieces = Vec::new();
     if let Some(value) = &outcome.value {
-        output.write(OutputStream::Stdout, &format!("{}\n", value.repr)).await?;
+        pieces.push((OutputStream::Stdout, format!("{}\n", value.repr)));
         if value.cut > 0 {
-            output.remark(&format!("{} bytes of this value are left out", value.cut)).await?;
+            pieces.extend(remarked(&format!("{} bytes of this value are left out", value.cut)));
         }
     }
     if let Some(error) = &outcome.error {
-        output.write(OutputStream::Stderr, &traceback(error)).await?;
+        pieces.push((OutputStream::Stderr, traceback(error)));
     }
     if let Some(remark) = remark(outcome) {
-        output.complain(&remark).await?;
+        pieces.push((OutputStream::Stderr, format!("hib: {remark}\n")));
     }
-    for warning in &outcome.warnings {
-        output.remark(&format!("warning: {warning}")).await?;
-    }
-    Ok(())
+    pieces.extend(outcome.warnings.iter().filter_map(|warning| remarked(&format!("warning: {warning}"))));
+    pieces
 }
 
 /// A display as text, or what it would have been elsewhere.
@@ -100,18 +116,13 @@ pub(crate) fn traceback(error: &PythonError) -> String {
 
 /// What Python's own words do not tell of how it ended.
 pub(crate) fn remark(outcome: &Outcome) -> Option<String> {
-    let state = match &outcome.state {
-        StateAfter::Kept => "is kept",
-        StateAfter::Lost => "is lost",
-        _ => "is restored",
-    };
+    let state = told(&outcome.state);
     let why = outcome.crash.as_ref().map(|cause| format!(", {cause}")).unwrap_or_default();
     match outcome.status {
-        Status::Completed | Status::Failed => None,
-        Status::Interrupted if outcome.state == StateAfter::Kept => None,
-        Status::Interrupted => Some(format!("interrupted{why}; the session's state {state}")),
-        Status::TimedOut => Some(format!("timed out{why}; the session's state {state}")),
-        _ => Some(format!("the session crashed{why}; its state {state}")),
+        Status::Completed | Status::Failed | Status::Interrupted if outcome.state == StateAfter::Kept => None,
+        Status::TimedOut => Some(format!("timed out{why}; the session's state is {state}")),
+        Status::Crashed => Some(format!("the session crashed{why}; its state is {state}")),
+        status => Some(format!("{status}{why}; the session's state is {state}")),
     }
 }
 
@@ -119,7 +130,7 @@ pub(crate) fn remark(outcome: &Outcome) -> Option<String> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use hibernaculum::CrashCause;
+    use hibernaculum::{CrashCause, ExecutionId, RestoredFrom};
 
     use super::*;
 
@@ -148,6 +159,7 @@ mod tests {
             remark(&outcome)
         };
         let killed = || Some(CrashCause::Killed { reason: "deadline".to_owned() });
+        let guard = || StateAfter::Restored { from: RestoredFrom::Guard(ExecutionId::new()) };
         let segfault = Some(CrashCause::Signal { signal: 11, name: "SIGSEGV".to_owned() });
         for (told, expected) in [
             (ended(Status::Completed, StateAfter::Kept, None), None),
@@ -161,6 +173,16 @@ mod tests {
             (
                 ended(Status::Interrupted, StateAfter::Lost, None),
                 Some("interrupted; the session's state is lost"),
+            ),
+            (
+                ended(Status::TimedOut, guard(), killed()),
+                Some(
+                    "timed out, killed by the host (deadline); the session's state is restored, as it was before this code",
+                ),
+            ),
+            (
+                ended(Status::Failed, guard(), None),
+                Some("failed; the session's state is restored, as it was before this code"),
             ),
             (
                 ended(Status::Crashed, StateAfter::Lost, segfault),

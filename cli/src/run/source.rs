@@ -14,8 +14,11 @@ use crate::failure::Failure;
 /// The largest input that is read: a notebook may carry the pictures of its last run.
 const LIMIT: u64 = 256 << 20;
 
+/// What piped input is called.
+const STDIN: &str = "stdin";
+
 /// A script or a notebook, by its name.
-pub(super) fn file(path: &Path, words: &[String]) -> Result<Job, Failure> {
+pub(crate) fn file(path: &Path, words: &[String]) -> Result<Job, Failure> {
     let name = path.display().to_string();
     let text =
         File::open(path).and_then(|file| read(file, LIMIT)).map_err(|error| unreadable(&name, &error))?;
@@ -38,13 +41,17 @@ pub(super) fn file(path: &Path, words: &[String]) -> Result<Job, Failure> {
     }
 }
 
+/// What is piped in, as text.
+pub(crate) fn piped() -> Result<String, Failure> {
+    let bytes = read(io::stdin().lock(), LIMIT).map_err(|error| unreadable(STDIN, &error))?;
+    utf8(STDIN, bytes)
+}
+
 /// Code that is piped in. Nobody can answer `input()` then.
 pub(super) fn stdin(words: &[String]) -> Result<Job, Failure> {
-    let name = "stdin";
-    let text = read(io::stdin().lock(), LIMIT).map_err(|error| unreadable(name, &error))?;
-    let text = utf8(name, text)?;
+    let text = piped()?;
     let argv = [&["-".to_owned()], words].concat();
-    let job = script_job(name.to_owned(), &text, "<stdin>", None);
+    let job = script_job(STDIN.to_owned(), &text, "<stdin>", None);
     let prelude = (argv.len() > 1).then(|| prelude(&argv, None));
     Ok(Job { prelude, stdin_taken: true, ..job })
 }

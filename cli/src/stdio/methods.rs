@@ -1,8 +1,8 @@
-//! The methods: sandboxes, sessions and executions. Names and files have modules of their own.
+//! The methods: sandboxes, sessions and executions. Names, files and checkpoints have modules of their own.
 
 use hibernaculum::{
-    Collector, Event, EventKind, ExecutionId, ExecutionRequest, InputReply, InputToken, Registry, SandboxId,
-    SandboxSpec, SessionId, SessionSpec,
+    Collector, Event, EventKind, Execution, ExecutionId, ExecutionRequest, InputReply, InputToken,
+    OutputLimits, Registry, SandboxId, SandboxSpec, SessionId, SessionSpec,
 };
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Serialize};
@@ -145,6 +145,16 @@ impl Server {
                 self.of_session(session)?.answer(&session, &token, reply).await?;
                 done()
             }
+            "session.hibernate" => self.hibernate(method, params).await,
+            "session.wake" => self.wake(method, params).await,
+            "attach" => self.attach(method, params).await,
+            "sandbox.adopt" => self.adopt(method, params).await,
+            "sandbox.release" => self.release(method, params).await,
+            "sandbox.fork" => self.fork(method, params).await,
+            "commit" => self.commit(method, params).await,
+            "rollback" => self.rollback(method, params).await,
+            _ if method.starts_with("checkpoint.") => self.checkpoints(method, params).await,
+            _ if method.starts_with("snapshot.") => self.snapshots(method, params).await,
             _ if method.starts_with("namespace.") => self.names(method, params).await,
             _ if method.starts_with("files.") => self.files(method, params).await,
             _ => Err(Refusal::method(method)),
@@ -180,7 +190,17 @@ impl Server {
         let Execute { session, events, request } = execute;
         let backend = self.of_session(session)?;
         let limits = request.output;
-        let mut execution = backend.execute(&session, request).await?;
+        let execution = backend.execute(&session, request).await?;
+        self.follow(execution, session, events, limits).await
+    }
+
+    pub(super) async fn follow(
+        &self,
+        mut execution: Execution,
+        session: SessionId,
+        events: bool,
+        limits: OutputLimits,
+    ) -> Answer {
         let id = execution.id();
         if !events {
             return told(&execution.result().await?);

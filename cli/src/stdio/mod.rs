@@ -9,6 +9,8 @@
 //! gets through while code runs. Whoever does not read stdout holds the writers up, and with them the code; stdin is read all the same, until too
 //! much is under way.
 
+mod adoption;
+mod checkpoints;
 mod files;
 mod lines;
 mod message;
@@ -16,6 +18,7 @@ mod methods;
 mod names;
 mod parameters;
 mod server;
+mod snapshots;
 
 use std::sync::Arc;
 

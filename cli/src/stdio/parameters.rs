@@ -4,12 +4,23 @@ use serde_json::Value;
 
 use super::message::Refusal;
 
-/// The fields of a sandbox's spec, a session's spec and an execution's request, as their types know them.
-const SANDBOX_SPEC: &[&str] =
-    &["isolation", "limits", "network", "env", "preload", "workdir", "on_host_loss", "labels"];
+/// The fields of a sandbox's spec, a session's spec, an execution's and a checkpoint's request, as their types know them.
+const SANDBOX_SPEC: &[&str] = &[
+    "isolation",
+    "limits",
+    "network",
+    "env",
+    "preload",
+    "workdir",
+    "on_host_loss",
+    "live_checkpoints",
+    "labels",
+];
 const SESSION_SPEC: &[&str] = &["id", "recovery", "queue_limit", "grace_us", "labels"];
 const REQUEST: &[&str] =
     &["id", "code", "timeout", "transaction", "stdin", "output", "store_history", "profile", "script"];
+
+const CHECKPOINT_REQUEST: &[&str] = &["kind", "name", "limits", "timeout"];
 
 /// Every method, what it takes, and the fields that it takes besides.
 #[rustfmt::skip]
@@ -19,13 +30,32 @@ const METHODS: &[(&str, &[&str], &[&str])] = &[
     ("sandbox.list", &[], &[]),
     ("sandbox.get", &["sandbox"], &[]),
     ("sandbox.close", &["sandbox"], &[]),
+    ("sandbox.adopt", &["backend", "python"], &[]),
+    ("sandbox.release", &["sandbox"], &[]),
+    ("sandbox.fork", &["sandbox"], SANDBOX_SPEC),
     ("session.open", &["sandbox"], SESSION_SPEC),
     ("session.list", &["sandbox"], &[]),
     ("session.get", &["session"], &[]),
     ("session.close", &["session"], &[]),
+    ("session.hibernate", &["session"], CHECKPOINT_REQUEST),
+    ("session.wake", &["sandbox", "checkpoint"], SESSION_SPEC),
     ("execute", &["session", "events"], REQUEST),
+    ("attach", &["session", "execution", "after_seq", "events"], &[]),
     ("interrupt", &["session", "execution"], &[]),
     ("answer", &["session", "token", "line", "eof"], &[]),
+    ("commit", &["session", "execution"], &[]),
+    ("rollback", &["session", "execution"], &[]),
+    ("checkpoint.create", &["session"], CHECKPOINT_REQUEST),
+    ("checkpoint.list", &["session"], &[]),
+    ("checkpoint.restore", &["session", "checkpoint"], &[]),
+    ("checkpoint.branch", &["checkpoint"], SESSION_SPEC),
+    ("checkpoint.delete", &["checkpoint"], &[]),
+    ("checkpoint.stored", &["backend", "python"], &[]),
+    ("checkpoint.manifest", &["checkpoint"], &[]),
+    ("snapshot.create", &["sandbox", "name"], &[]),
+    ("snapshot.list", &["backend", "python"], &[]),
+    ("snapshot.restore", &["snapshot", "backend", "python"], SANDBOX_SPEC),
+    ("snapshot.delete", &["snapshot", "backend", "python"], &[]),
     ("namespace.list", &["session", "prefix", "kinds"], &[]),
     ("namespace.get", &["session", "name"], &[]),
     ("namespace.repr", &["session", "name", "bytes", "timeout_us"], &[]),
@@ -63,7 +93,7 @@ pub(super) fn check(method: &str, params: &Value) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use hibernaculum::{ExecutionRequest, SandboxSpec, SessionSpec};
+    use hibernaculum::{CheckpointRequest, ExecutionRequest, SandboxSpec, SessionSpec};
     use serde::Serialize;
     use serde_json::json;
 
@@ -84,6 +114,7 @@ mod tests {
         assert_eq!(fields(SandboxSpec::default()), sorted(SANDBOX_SPEC));
         assert_eq!(fields(SessionSpec::default()), sorted(SESSION_SPEC));
         assert_eq!(fields(ExecutionRequest::new("")), sorted(REQUEST));
+        assert_eq!(fields(CheckpointRequest::portable()), sorted(CHECKPOINT_REQUEST));
     }
 
     #[test]
@@ -92,7 +123,7 @@ mod tests {
         for (method, own, _) in METHODS {
             let row = documentation
                 .lines()
-                .find(|line| line.starts_with("| `") && line.contains(&format!("`{method}`")))
+                .find(|line| line.split('|').nth(1).is_some_and(|cell| cell.contains(&format!("`{method}`"))))
                 .unwrap_or_else(|| panic!("docs/stdio.md lacks `{method}`"));
             for name in *own {
                 assert!(row.contains(&format!("`{name}`")), "docs/stdio.md: `{method}` lacks `{name}`");

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hibernaculum::{Backend, Error, SandboxError, SandboxId, SessionError, SessionId};
+use hibernaculum::{Backend, CheckpointId, Error, SandboxError, SandboxId, SessionError, SessionId};
 use serde_json::value::RawValue;
 
 use super::lines::Writer;
@@ -24,6 +24,7 @@ struct Books {
     backends: HashMap<(String, Option<String>), Arc<dyn Backend>>,
     sandboxes: HashMap<SandboxId, Arc<dyn Backend>>,
     sessions: HashMap<SessionId, Arc<dyn Backend>>,
+    checkpoints: HashMap<CheckpointId, Arc<dyn Backend>>,
 }
 
 impl Server {
@@ -71,6 +72,14 @@ impl Server {
         self.books().sessions.insert(id, Arc::clone(backend));
     }
 
+    pub(super) fn enter_checkpoint(&self, id: CheckpointId, backend: &Arc<dyn Backend>) {
+        self.books().checkpoints.insert(id, Arc::clone(backend));
+    }
+
+    pub(super) fn forget_checkpoint(&self, id: CheckpointId) {
+        self.books().checkpoints.remove(&id);
+    }
+
     /// The backend of a sandbox.
     pub(super) fn of_sandbox(&self, id: SandboxId) -> Result<Arc<dyn Backend>, Error> {
         let known = self.books().sandboxes.get(&id).cloned();
@@ -81,6 +90,15 @@ impl Server {
     pub(super) fn of_session(&self, id: SessionId) -> Result<Arc<dyn Backend>, Error> {
         let known = self.books().sessions.get(&id).cloned();
         known.ok_or_else(|| SessionError::Unknown { session: id }.into())
+    }
+
+    /// The backend of a checkpoint. One that another program saved may be in the store of the backend that is used where none is named.
+    pub(super) async fn of_checkpoint(&self, id: CheckpointId) -> Result<Arc<dyn Backend>, Error> {
+        let known = self.books().checkpoints.get(&id).cloned();
+        match known {
+            Some(backend) => Ok(backend),
+            None => self.backend(None, None).await,
+        }
     }
 
     pub(super) fn sandboxes(&self) -> Vec<(SandboxId, Arc<dyn Backend>)> {

@@ -52,6 +52,14 @@ impl Signals {
         }
     }
 
+    /// The next signal, where nothing runs yet that could be interrupted: it ends the program. Cancel safe.
+    pub(crate) async fn any(&mut self) -> Exit {
+        match self.next().await {
+            Wish::Interrupt => Exit::INTERRUPTED,
+            Wish::End(exit) => exit,
+        }
+    }
+
     /// Forgets each Ctrl-C until now: what follows is another matter.
     pub(crate) fn forget(&mut self) {
         let _ = self.interrupt.recv().now_or_never();

@@ -91,6 +91,12 @@ fn every_line_of_hib_is_understood() {
             };
             let mut words = words(line.get(at..).unwrap_or_default());
             words.remove(0);
+            // These are there where `hib` is built with containers.
+            if cfg!(not(feature = "docker"))
+                && words.first().is_some_and(|word| word == "image" || word == "reap")
+            {
+                continue;
+            }
             // Asked for help, a line that is understood so far does nothing else. What is behind `--` is the code's.
             let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
             if words.first().is_some_and(|word| word != "help") {

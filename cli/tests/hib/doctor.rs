@@ -57,6 +57,8 @@ const NAMES: &[&str] = &[
     "pandas",
     "cloudpickle",
     "docker",
+    #[cfg(feature = "docker")]
+    "image",
     "user_namespaces",
     "landlock",
     "seccomp",

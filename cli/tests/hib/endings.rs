@@ -105,3 +105,43 @@ fn output_that_cannot_be_written_is_told() {
     assert_eq!(ran.code, Some(74));
     assert_eq!(ran.stderr.lines().next(), Some("hib: stdout cannot be written [output.refused]"));
 }
+
+#[test]
+fn what_comes_back_after_a_crash_is_what_recovery_says() {
+    let crash = "x = 2; import os; os._exit(3)";
+    let run = |recovery: &str| {
+        hib(["run", "--keep-going", "--recovery", recovery, "-c", "x = 1", "-c", crash, "-c", "x"]).run()
+    };
+    let ran = run("guard");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(134), "1\n"));
+    assert_eq!(
+        ran.stderr,
+        "hib: the session crashed, the process exited with code 3; its state is restored, as it was before this code\n"
+    );
+    let ran = run("fresh");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(134), ""));
+    assert!(ran.stderr.contains("its state is lost\n") && ran.stderr.contains("NameError"), "{ran:?}");
+    let ran = run("none");
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(70), ""));
+    assert!(
+        ran.stderr.contains("its state is lost\n") && ran.stderr.contains("[session.crashed]"),
+        "{ran:?}"
+    );
+    let ran = run("luck");
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("guard, fresh, checkpoint, none"), "{ran:?}");
+}
+
+#[test]
+fn a_hard_kill_at_the_deadline_costs_one_cell_under_a_guard() {
+    // Nothing of Python's own ends it: the signal is blocked, and the loop is in C.
+    let stuck =
+        "x = 2\nimport signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 64))\nsum(iter(int, 1))";
+    let ran =
+        hib(["run", "--keep-going", "--recovery", "guard", "--timeout", "1s", "-c", "x = 1", "-c", stuck])
+            .command(|command| _ = command.args(["-c", "x"]))
+            .run();
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(124), "1\n"), "{ran:?}");
+    assert!(ran.stderr.contains("timed out, killed by the host"), "{ran:?}");
+    assert!(ran.stderr.contains("the session's state is restored, as it was before this code"), "{ran:?}");
+}

@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 mod bench;
+mod branch;
 mod config;
+#[cfg(feature = "docker")]
+mod containers;
 mod docs;
 mod doctor;
 mod driver;
@@ -15,10 +18,14 @@ mod input;
 mod json;
 mod notebooks;
 mod quiet;
+#[cfg(feature = "daytona")]
+mod remote;
 mod repl;
+mod repl_state;
 mod scripts;
 mod signals;
 mod snippets;
 mod stdio;
+mod stdio_state;
 mod terminal;
 mod version;

@@ -20,7 +20,7 @@ const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
 
 /// Somebody at a terminal in which `hib repl` runs.
-struct Person {
+pub(crate) struct Person {
     terminal: File,
     shown: Receiver<Vec<u8>>,
     /// What was shown and not yet looked at.
@@ -29,7 +29,7 @@ struct Person {
 }
 
 impl Person {
-    fn starts(state: &Path, options: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn starts(state: &Path, options: &[&str], variables: &[(&str, &str)]) -> Self {
         let (person, program) = terminal();
         tcsetwinsize(&person, Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         let [input, errors] = [program.try_clone().unwrap(), program.try_clone().unwrap()];
@@ -65,12 +65,12 @@ impl Person {
         person
     }
 
-    fn types(&mut self, keys: &str) {
+    pub(crate) fn types(&mut self, keys: &str) {
         self.terminal.write_all(keys.as_bytes()).unwrap();
     }
 
     /// Waits until the terminal shows a text; gives what was shown up to it.
-    fn sees(&mut self, wanted: &str) -> String {
+    pub(crate) fn sees(&mut self, wanted: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(at) = self.text.find(wanted) {
@@ -95,12 +95,12 @@ impl Person {
     }
 
     /// Runs one line, and waits for the prompt with this number.
-    fn enters(&mut self, line: &str, prompt: u32) -> String {
+    pub(crate) fn enters(&mut self, line: &str, prompt: u32) -> String {
         self.types(&format!("{line}\r"));
         self.sees(&format!("In [{prompt}]"))
     }
 
-    fn leaves(mut self) -> Option<i32> {
+    pub(crate) fn leaves(mut self) -> Option<i32> {
         self.types(CTRL_D);
         self.ends()
     }
@@ -126,7 +126,7 @@ impl Drop for Person {
     }
 }
 
-fn state() -> tempfile::TempDir {
+pub(crate) fn state() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
 
@@ -181,6 +181,48 @@ fn names_are_completed_from_the_session() {
     person.sees("workdir");
 }
 
+/// A session that is at something else, here in the background, is not asked to stop for the sake of a menu.
+#[test]
+fn tab_costs_no_state_whatever_the_session_is_at() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &[], &[]);
+    let begun = state.path().join("begun");
+    let work = format!("lambda: (open({begun:?}, 'w').close(), time.sleep(4))");
+    person.enters("import asyncio, time; kept = 41", 2);
+    person.enters(&format!("asyncio.get_running_loop().call_later(0.1, {work}); await asyncio.sleep(0)"), 3);
+    let deadline = Instant::now() + PATIENCE;
+    while !begun.exists() {
+        assert!(Instant::now() < deadline, "the work does not begin");
+        thread::yield_now();
+    }
+    person.types("kep\t");
+    person.types("t.rea\t\x7f\x7f\x7f\x7f + 1\r");
+    person.sees(" 42\r\n");
+    person.sees("In [4]");
+    assert_eq!(person.leaves(), Some(0));
+}
+
+#[test]
+fn a_semicolon_hides_a_value_and_a_margin_is_taken_off() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &[], &[]);
+    let shown = person.enters("'hid' + 'den';", 2);
+    assert!(!shown.contains("hidden"), "{shown:?}");
+    person.types("\x1b[200~    x = 20\r    x * 2 + 2\x1b[201~\r\r");
+    person.sees(" 42\r\n");
+}
+
+#[test]
+fn what_a_sandbox_names_its_things_does_not_command_the_terminal() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &[], &[]);
+    person.enters("globals()['evil\\x1b[2Jname'] = 1; open('evil\\x1b[2Jfile', 'w').close()", 2);
+    for (command, name) in [(":vars", "name"), (":files", "file")] {
+        person.types(&format!("{command}\r"));
+        person.sees(&format!("evil\u{fffd}[2J{name}"));
+    }
+}
+
 #[test]
 fn ctrl_c_interrupts_and_keeps_the_state() {
     let state = state();
@@ -217,6 +259,21 @@ fn questions_are_answered_and_passwords_not_shown() {
     person.types("1234\n");
     let shown = person.sees("'4321'");
     assert!(!shown.contains("1234"), "{shown:?}");
+}
+
+#[test]
+fn ctrl_c_interrupts_a_question_and_lines_typed_ahead_answer_the_next_ones() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &[], &[]);
+    person.types("input('what ' + 'is it? ')\r");
+    person.sees("what is it? ");
+    person.types(CTRL_C);
+    person.sees("KeyboardInterrupt");
+    person.sees("In [2]");
+    person.types("[input(n + '? ') for n in 'ab']\r");
+    person.sees("a? ");
+    person.types("one\rtwo\r");
+    person.sees("['one', 'two']");
 }
 
 #[test]
@@ -347,6 +404,13 @@ fn code_that_is_piped_in_runs_statement_by_statement() {
     assert!(ran.stdout.contains("Out[3]: 42\n") && ran.stdout.contains("Out[5]: 43\n"), "{ran:?}");
     assert!(ran.stdout.contains("int"), "{ran:?}");
     assert!(ran.stderr.contains("ZeroDivisionError"), "{ran:?}");
+}
+
+#[test]
+fn piped_bytes_that_are_no_text_are_refused() {
+    let ran = hib(["repl"]).stdin(b"print('before')\nx = '\xe9'\n").run();
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(65), ""), "none of it runs");
+    assert!(ran.stderr.contains("input.not_utf8"), "{ran:?}");
 }
 
 #[test]

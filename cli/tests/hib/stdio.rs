@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-struct Client {
+pub(crate) struct Client {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
@@ -17,7 +17,13 @@ struct Client {
 }
 
 impl Client {
-    fn start() -> Self {
+    /// Dies at once, and tells nobody.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn start() -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hib"));
         command.arg("stdio").env_remove("HIBERNACULUM_BACKEND").stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -30,7 +36,7 @@ impl Client {
         stdin.write_all(line.as_bytes()).and_then(|()| stdin.write_all(b"\n")).unwrap();
     }
 
-    fn ask(&mut self, method: &str, params: &Value) -> u64 {
+    pub(crate) fn ask(&mut self, method: &str, params: &Value) -> u64 {
         self.number += 1;
         let line = json!({ "jsonrpc": "2.0", "id": self.number, "method": method, "params": params });
         self.send(&line.to_string());
@@ -43,7 +49,7 @@ impl Client {
         serde_json::from_str(&line).unwrap()
     }
 
-    fn answer(&mut self, id: u64) -> Value {
+    pub(crate) fn answer(&mut self, id: u64) -> Value {
         loop {
             let message = self.message();
             if message["method"] == "event" {
@@ -54,26 +60,26 @@ impl Client {
         }
     }
 
-    fn call(&mut self, method: &str, params: &Value) -> Value {
+    pub(crate) fn call(&mut self, method: &str, params: &Value) -> Value {
         let id = self.ask(method, params);
         let answer = self.answer(id);
         assert!(answer.get("error").is_none(), "{method}: {answer}");
         answer["result"].clone()
     }
 
-    fn refused(&mut self, method: &str, params: &Value) -> (i64, String) {
+    pub(crate) fn refused(&mut self, method: &str, params: &Value) -> (i64, String) {
         let id = self.ask(method, params);
         refusal(&self.answer(id))
     }
 
-    fn session(&mut self) -> (Value, Value) {
+    pub(crate) fn session(&mut self) -> (Value, Value) {
         let sandbox = self.call("sandbox.create", &json!({}))["id"].clone();
         let session = self.call("session.open", &json!({ "sandbox": sandbox }))["id"].clone();
         (sandbox, session)
     }
 
     /// Closes stdin, and waits for the end.
-    fn end(mut self) -> Option<i32> {
+    pub(crate) fn end(mut self) -> Option<i32> {
         drop(self.stdin.take());
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {

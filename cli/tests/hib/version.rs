@@ -41,7 +41,7 @@ fn there_is_a_manual_page_for_hib_and_for_each_subcommand() {
     }
     let ran = hib(["man", "fly"]).run();
     assert!(
-        ran.code == Some(2) && ran.stderr.contains("how: name one of: run, repl, bench"),
+        ran.code == Some(2) && ran.stderr.contains("how: name one of: run, repl, branch, checkpoint, bench"),
         "{}",
         ran.stderr
     );

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -48,6 +49,11 @@ impl Explanation {
             self.details.insert(name.to_owned(), value);
         }
         self
+    }
+
+    /// One of the particulars, where it is there and of that type.
+    pub(crate) fn detail<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
+        self.details.get(name).and_then(|value| serde_json::from_value(value.clone()).ok())
     }
 
     /// Says whether the same call may be made again.

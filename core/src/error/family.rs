@@ -47,7 +47,15 @@ macro_rules! error_family {
 
             /// Whether the same call may be made again.
             pub fn retry(&self) -> $crate::error::Retry {
-                match self { $( Self::$variant { .. } => $retry, )* }
+                match self {
+                    $(
+                        Self::$variant { $( $field, )* .. } => {
+                            // Most answers are the same whatever the particulars.
+                            let _ = ($( $field, )*);
+                            $retry
+                        }
+                    )*
+                }
             }
 
             /// What, why, how and details.
@@ -60,6 +68,19 @@ macro_rules! error_family {
                                 .with_retry(self.retry())
                         }
                     )*
+                }
+            }
+
+            /// The error that this tells of, without what lay beneath it.
+            pub(crate) fn told(explanation: &$crate::error::Explanation) -> Option<Self> {
+                match explanation.code.as_str() {
+                    $(
+                        $code => Some(Self::$variant {
+                            $( $field: explanation.detail(stringify!($field))?, )*
+                            $( $source: None, )?
+                        }),
+                    )*
+                    _ => None,
                 }
             }
 

@@ -104,4 +104,25 @@ impl Error {
     pub fn retry(&self) -> Retry {
         ask!(self, inner => inner.retry())
     }
+
+    /// The error that an explanation tells of, for those who got it from afar: over a wire, or out of a file. What lay beneath it is not
+    /// told, and so it has no source. `None`: this version does not know the code, or a particular is missing.
+    ///
+    /// ```
+    /// use hibernaculum_core::{Error, SessionError, SessionId};
+    ///
+    /// let error: Error = SessionError::Unknown { session: SessionId::new() }.into();
+    /// let again = Error::told(&error.explain()).expect("the catalogue has it");
+    /// assert_eq!(again.explain(), error.explain());
+    /// ```
+    pub fn told(explanation: &Explanation) -> Option<Self> {
+        None.or_else(|| SandboxError::told(explanation).map(Self::Sandbox))
+            .or_else(|| SessionError::told(explanation).map(Self::Session))
+            .or_else(|| ExecutionError::told(explanation).map(Self::Execution))
+            .or_else(|| CheckpointError::told(explanation).map(Self::Checkpoint))
+            .or_else(|| FilesError::told(explanation).map(Self::Files))
+            .or_else(|| TransportError::told(explanation).map(Self::Transport))
+            .or_else(|| ConfigError::told(explanation).map(Self::Config))
+            .or_else(|| Unsupported::told(explanation).map(Self::Unsupported))
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::Retry;
 use super::family::error_family;
-use crate::SessionId;
+use crate::{ExecutionId, SessionId};
 
 error_family! {
     /// The session is not there, is not able, or has too much to do.
@@ -56,6 +56,36 @@ error_family! {
             how: "close it and open a new one, or open it with `RecoveryPolicy::FreshOnCrash`",
             retry: Retry::Never,
             test: "conformance: without_recovery_a_crashed_session_stays_crashed",
+        }
+        /// An explicit transaction waits, and what was asked would mix with it.
+        TransactionPending {
+            /// The session.
+            session: SessionId,
+            /// The execution whose effects wait.
+            execution: ExecutionId,
+        } => {
+            code: "session.transaction_pending",
+            what: "the session {session} has a transaction that waits: that of the execution {execution}",
+            why: "its policy was `explicit`, and it was neither committed nor rolled back yet",
+            how: "commit or roll back that execution first",
+            retry: Retry::Never,
+            test: "conformance: a_pending_transaction_lets_nothing_else_run",
+        }
+        /// No transaction of that execution waits.
+        NoTransaction {
+            /// The session.
+            session: SessionId,
+            /// The execution that was named.
+            execution: ExecutionId,
+            /// What became of it, as far as it is known.
+            problem: String,
+        } => {
+            code: "session.no_transaction",
+            what: "no transaction of the execution {execution} waits in the session {session}",
+            why: "{problem}",
+            how: "commit or roll back an execution once, after it ended, and only one whose policy was `explicit`",
+            retry: Retry::Never,
+            test: "conformance: a_transaction_is_settled_once",
         }
         /// The queue of the session is full.
         Busy {

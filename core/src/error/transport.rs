@@ -16,7 +16,7 @@ error_family! {
             why: "the other side ended it, or the way to it is cut",
             how: "see whether the sandbox still runs; calls that change nothing may be made again",
             retry: Retry::Never,
-            test: "engine: a_connection_that_breaks_in_the_handshake_is_told",
+            test: "local: an_impostor_that_hangs_up_is_a_broken_connection",
         }
         /// The other side did not answer in time.
         Timeout {
@@ -30,7 +30,7 @@ error_family! {
             why: "the sandbox is overloaded, stopped or unreachable",
             how: "see whether the machine is overloaded; destroy the sandbox if it stays silent",
             retry: Retry::Never,
-            test: "engine: a_silent_runner_is_given_up",
+            test: "local: an_impostor_that_says_nothing_is_given_up",
         }
         /// The other side broke the protocol.
         Protocol {
@@ -42,7 +42,7 @@ error_family! {
             why: "something other than the runner spoke, or code in the sandbox tampered with its connection",
             how: "open a new session; if it happens again, report it with the message above",
             retry: Retry::Never,
-            test: "engine: a_runner_that_breaks_the_protocol_is_told",
+            test: "local: an_impostor_that_speaks_something_else_breaks_the_protocol",
         }
         /// Host and runner are of different versions.
         Version {
@@ -54,7 +54,7 @@ error_family! {
             why: "the runner in the sandbox was not put there by this version of the host",
             how: "destroy the sandbox and create it again, so that it gets this host's runner",
             retry: Retry::Never,
-            test: "engine: a_runner_of_another_version_is_refused",
+            test: "local: an_impostor_of_another_version_is_refused",
         }
         /// One side could not prove that it knows the sandbox's secret.
         Secret {
@@ -66,7 +66,7 @@ error_family! {
             why: "whoever answered does not know this sandbox's secret",
             how: "see that the host's key is the one that the sandbox was created with",
             retry: Retry::Never,
-            test: "engine: a_runner_without_the_secret_is_refused",
+            test: "local: an_impostor_without_the_secret_is_refused",
         }
     }
 }

@@ -25,6 +25,13 @@ const PLACES: &[Place] = &[
         codes: &[
             "sandbox.no_python",
             "sandbox.python_too_old",
+            "sandbox.engine",
+            "sandbox.no_image",
+            "sandbox.image_unfit",
+            "sandbox.image_build",
+            "sandbox.service",
+            "sandbox.service_refused",
+            "sandbox.service_busy",
             "sandbox.preload",
             "sandbox.start",
             "sandbox.start_timeout",

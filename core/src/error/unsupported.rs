@@ -50,4 +50,13 @@ impl Unsupported {
             .with_detail("backend", &self.backend)
             .with_detail("what", &self.what)
     }
+
+    /// The error that this tells of.
+    pub(crate) fn told(explanation: &Explanation) -> Option<Self> {
+        if explanation.code != "unsupported" {
+            return None;
+        }
+        let (backend, what) = (explanation.detail("backend")?, explanation.detail("what")?);
+        Some(Self { backend, what, instead: explanation.how.clone() })
+    }
 }

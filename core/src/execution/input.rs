@@ -32,7 +32,7 @@ impl fmt::Display for InputToken {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum InputReply {
-    /// A line, without its line end.
+    /// A line, without its line end; at most 64 MiB.
     Line(String),
     /// There is no more input: the code gets an `EOFError`.
     Eof,

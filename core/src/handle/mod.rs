@@ -4,6 +4,8 @@ mod files;
 mod namespace;
 mod sandbox;
 mod session;
+mod survive;
+mod undo;
 
 pub use files::Files;
 pub use namespace::Namespace;

@@ -17,6 +17,10 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
+    pub(super) fn owning(backend: Arc<dyn Backend>, id: SandboxId) -> Self {
+        Self { backend, id, owned: true }
+    }
+
     /// Makes a sandbox.
     ///
     /// ```
@@ -37,7 +41,7 @@ impl Sandbox {
     /// Nothing is left when the future is dropped.
     pub async fn create(backend: &Arc<dyn Backend>, spec: SandboxSpec) -> Result<Self, Error> {
         let info = backend.create(spec).await?;
-        Ok(Self { backend: Arc::clone(backend), id: info.id, owned: true })
+        Ok(Self::owning(Arc::clone(backend), info.id))
     }
 
     /// A handle for a sandbox that is there already; dropping it leaves the sandbox alone.
@@ -49,6 +53,33 @@ impl Sandbox {
     /// ```
     pub fn of(backend: &Arc<dyn Backend>, id: SandboxId) -> Self {
         Self { backend: Arc::clone(backend), id, owned: false }
+    }
+
+    /// Takes over the sandboxes that linger: see [`crate::Sandboxes::adopt`]. Dropping a handle ends its sandbox.
+    ///
+    /// ```
+    /// # async fn example(backend: std::sync::Arc<dyn hibernaculum_core::Backend>) -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_core::{Sandbox, Session};
+    ///
+    /// for sandbox in Sandbox::adopt(&backend).await? {
+    ///     for info in backend.sessions(&sandbox.id()).await? {
+    ///         let session = Session::of(&backend, info.id);
+    ///         println!("{:?}", session.execute("x").await?.value());
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Sandboxes::adopt`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`crate::Sandboxes::adopt`].
+    pub async fn adopt(backend: &Arc<dyn Backend>) -> Result<Vec<Self>, Error> {
+        let found = backend.adopt().await?;
+        Ok(found.into_iter().map(|info| Self::owning(Arc::clone(backend), info.id)).collect())
     }
 
     /// Its id.
@@ -155,6 +186,27 @@ impl Sandbox {
     pub fn keep(mut self) -> SandboxId {
         self.owned = false;
         self.id
+    }
+
+    /// Lets go of the sandbox, which goes on without this program until somebody adopts it: see [`crate::Sandboxes::release`].
+    ///
+    /// ```
+    /// # async fn example(sandbox: hibernaculum_core::Sandbox) -> Result<(), hibernaculum_core::Error> {
+    /// sandbox.release().await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::Sandboxes::release`]; then the sandbox ends with this handle.
+    ///
+    /// # Cancel safety
+    ///
+    /// It is released all the same when the future is dropped.
+    pub async fn release(mut self) -> Result<(), Error> {
+        self.backend.release(&self.id).await?;
+        self.owned = false;
+        Ok(())
     }
 
     /// Ends the sandbox with everything in it, and waits until nothing is left.

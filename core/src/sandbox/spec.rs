@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::LiveLimits;
 use crate::error::ConfigError;
 use crate::{Limits, NetworkPolicy};
 
@@ -37,8 +38,10 @@ pub struct SandboxSpec {
     pub preload: Vec<String>,
     /// The working directory; unset: one of its own, removed with it. A directory that is named here is never removed.
     pub workdir: Option<String>,
-    /// What to do when the host is gone.
-    pub on_host_loss: HostLoss,
+    /// What to do when the host is gone; unset: the backend's default.
+    pub on_host_loss: Option<HostLoss>,
+    /// How many live checkpoints it may keep.
+    pub live_checkpoints: LiveLimits,
     /// Labels, for `list` and for people.
     pub labels: BTreeMap<String, String>,
 }
@@ -72,6 +75,7 @@ impl SandboxSpec {
     /// labels with NUL, `=` or nothing in their names, a working directory with NUL, a linger of zero, an empty allow-list.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.limits.validate()?;
+        self.live_checkpoints.validate()?;
         if let Some(module) = self.preload.iter().find(|module| !is_module_name(module)) {
             return invalid(
                 "preload",
@@ -96,7 +100,7 @@ impl SandboxSpec {
         if let Some(workdir) = self.workdir.as_deref().filter(|path| path.is_empty() || path.contains('\0')) {
             return invalid("workdir", workdir, "must be a path without NUL");
         }
-        if self.on_host_loss == HostLoss::Linger(Duration::ZERO) {
+        if self.on_host_loss == Some(HostLoss::Linger(Duration::ZERO)) {
             return invalid(
                 "on_host_loss",
                 "linger 0",
@@ -233,7 +237,21 @@ impl SandboxSpecBuilder {
     /// ```
     #[must_use]
     pub fn on_host_loss(mut self, policy: HostLoss) -> Self {
-        self.0.on_host_loss = policy;
+        self.0.on_host_loss = Some(policy);
+        self
+    }
+
+    /// How many live checkpoints it may keep, and how much memory of their own they may have.
+    ///
+    /// ```
+    /// use hibernaculum_core::{LiveLimits, SandboxSpec};
+    ///
+    /// let spec = SandboxSpec::builder().live_checkpoints(LiveLimits::default().count(256)).build()?;
+    /// # Ok::<(), hibernaculum_core::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn live_checkpoints(mut self, limits: LiveLimits) -> Self {
+        self.0.live_checkpoints = limits;
         self
     }
 

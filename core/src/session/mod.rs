@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ConfigError;
-use crate::{ByteSize, SandboxId, SessionId, micros};
+use crate::{ByteSize, CheckpointId, ExecutionId, SandboxId, SessionId, micros};
 
 /// What a session shall be like.
 ///
@@ -151,7 +151,10 @@ pub enum RecoveryPolicy {
     FreshOnCrash,
     /// The state from before the execution comes back; needs [`crate::Feature::Guard`].
     Guard,
-    /// The newest checkpoint comes back; needs [`crate::Feature::PortableCheckpoints`].
+    /// The checkpoint comes back that the state goes on from: the last that was made of it, or that it went back to. Where that one is
+    /// gone or cannot be loaded, the newest other one of the session; where there is none, a fresh interpreter takes over, as with
+    /// [`FreshOnCrash`](Self::FreshOnCrash). The outcome tells which, and warns of what did not come back. Needs
+    /// [`crate::Feature::PortableCheckpoints`]; live checkpoints serve as well, as long as their sandbox lives.
     FromCheckpoint,
     /// Nothing: the session is crashed, and every call says so.
     None,
@@ -185,9 +188,18 @@ pub struct SessionInfo {
     /// The version of its Python: `3.11.7`.
     #[serde(default)]
     pub python: String,
-    /// How often its state was lost to a crash or a kill.
+    /// How often its state was lost to a crash or a kill, the whole of it or what came after its last checkpoint.
     #[serde(default)]
     pub crashes: u64,
+    /// The execution that runs, or the last that ran: what can be attached to.
+    #[serde(default)]
+    pub last_execution: Option<ExecutionId>,
+    /// The execution whose explicit transaction waits for commit or rollback.
+    #[serde(default)]
+    pub pending: Option<ExecutionId>,
+    /// The checkpoint that its state goes on from: the last that was made of it, or that it was restored or branched from.
+    #[serde(default)]
+    pub checkpoint: Option<CheckpointId>,
     /// The labels of its spec.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -209,6 +221,9 @@ impl SessionInfo {
             memory: None,
             python: String::new(),
             crashes: 0,
+            last_execution: None,
+            pending: None,
+            checkpoint: None,
             labels: BTreeMap::new(),
         }
     }

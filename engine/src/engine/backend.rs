@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hibernaculum_core::{
-    Backend, Error, Execution, ExecutionId, ExecutionRequest, Feature, Features, InputReply, InputToken,
-    NamespaceFilter, NamespaceListing, RecoveryPolicy, ReprLimits, SandboxCheckpoints, SandboxExecution,
-    SandboxId, SandboxInfo, SandboxSpec, Sandboxes, SessionError, SessionId, SessionInfo, SessionSpec,
-    Timeout, TransactionPolicy, TransactionScope, Value,
+    Backend, CheckpointId, Error, Execution, ExecutionId, ExecutionRequest, Feature, Features, InputReply,
+    InputToken, NamespaceFilter, NamespaceListing, RecoveryPolicy, ReprLimits, SandboxExecution, SandboxId,
+    SandboxInfo, SandboxSpec, Sandboxes, SessionError, SessionId, SessionInfo, SessionSpec, Timeout,
+    TransactionPolicy, TransactionScope, Value,
 };
 use tokio::sync::oneshot;
 
@@ -26,7 +26,8 @@ impl<P: Provider> Backend for Engine<P> {
 
 #[async_trait]
 impl<P: Provider> Sandboxes for Engine<P> {
-    async fn create(&self, spec: SandboxSpec) -> Result<SandboxInfo, Error> {
+    async fn create(&self, mut spec: SandboxSpec) -> Result<SandboxInfo, Error> {
+        spec.on_host_loss.get_or_insert(self.inner.features.default_host_loss);
         self.inner.admit(&spec)?;
         let inner = Arc::clone(&self.inner);
         let (tell, told) = oneshot::channel();
@@ -68,6 +69,18 @@ impl<P: Provider> Sandboxes for Engine<P> {
         let (inner, sandbox) = (Arc::clone(&self.inner), *sandbox);
         self.inner.runtime.spawn(async move { inner.destroy(sandbox).await });
     }
+
+    async fn adopt(&self) -> Result<Vec<SandboxInfo>, Error> {
+        self.adopt_all().await
+    }
+
+    async fn release(&self, sandbox: &SandboxId) -> Result<(), Error> {
+        self.let_go(*sandbox).await
+    }
+
+    fn sandboxes_backend(&self) -> &str {
+        &self.inner.features.backend
+    }
 }
 
 impl<P: Provider> Inner<P> {
@@ -85,7 +98,7 @@ impl<P: Provider> Inner<P> {
         if !spec.preload.is_empty() {
             features.require(Feature::Preload)?;
         }
-        if matches!(spec.on_host_loss, hibernaculum_core::HostLoss::Linger(_)) {
+        if matches!(spec.on_host_loss, Some(hibernaculum_core::HostLoss::Linger(_))) {
             features.require(Feature::Linger)?;
         }
         Ok(())
@@ -99,12 +112,7 @@ impl<P: Provider> Inner<P> {
             port.abandon();
         }
         sandbox.end().await;
-        let mut registry = self.registry();
-        registry.sandboxes.remove(&id);
-        for port in sessions {
-            registry.sessions.remove(&port.id());
-            registry.note_closed(port.id());
-        }
+        self.strike(id);
     }
 
     pub(super) async fn close(&self, port: &Port) {
@@ -116,22 +124,7 @@ impl<P: Provider> Inner<P> {
 #[async_trait]
 impl<P: Provider> SandboxExecution for Engine<P> {
     async fn open_session(&self, sandbox: &SandboxId, spec: SessionSpec) -> Result<SessionInfo, Error> {
-        spec.validate()?;
-        match spec.recovery {
-            RecoveryPolicy::FreshOnCrash | RecoveryPolicy::None => {}
-            RecoveryPolicy::FromCheckpoint => self.inner.features.require(Feature::PortableCheckpoints)?,
-            _ => self.inner.features.require(Feature::Guard)?,
-        }
-        let home = self.inner.sandbox(*sandbox)?;
-        let (port, opened) = home.open(&self.inner, spec).await?;
-        let unclaimed = Unclaimed::session(&self.inner, &port);
-        let result = opened.await.unwrap_or_else(|_| {
-            let problem = "it was closed before it was ready".to_owned();
-            Err(SessionError::Start { problem, source: None }.into())
-        });
-        result?;
-        unclaimed.claim();
-        Ok(port.info())
+        self.open(*sandbox, spec, None).await
     }
 
     async fn session(&self, session: &SessionId) -> Result<SessionInfo, Error> {
@@ -248,6 +241,31 @@ impl<P: Provider> SandboxExecution for Engine<P> {
 }
 
 impl<P: Provider> Engine<P> {
+    /// Opens a session: a fresh one, or a branch of a live checkpoint, of which no execution had a higher number than this.
+    pub(super) async fn open(
+        &self,
+        sandbox: SandboxId,
+        spec: SessionSpec,
+        branch: Option<(CheckpointId, u64)>,
+    ) -> Result<SessionInfo, Error> {
+        spec.validate()?;
+        match spec.recovery {
+            RecoveryPolicy::FreshOnCrash | RecoveryPolicy::None => {}
+            RecoveryPolicy::FromCheckpoint => self.inner.features.require(Feature::PortableCheckpoints)?,
+            _ => self.inner.features.require(Feature::Guard)?,
+        }
+        let home = self.inner.sandbox(sandbox)?;
+        let (port, opened) = home.open(&self.inner, spec, branch).await?;
+        let unclaimed = Unclaimed::session(&self.inner, &port);
+        let result = opened.await.unwrap_or_else(|_| {
+            let problem = "it was closed before it was ready".to_owned();
+            Err(SessionError::Start { problem, source: None }.into())
+        });
+        result?;
+        unclaimed.claim();
+        Ok(port.info())
+    }
+
     async fn ask(&self, session: &SessionId, question: Question) -> Result<Answer, Error> {
         self.ask_within(session, question, Timeout::default()).await
     }
@@ -267,11 +285,5 @@ impl<P: Provider> Engine<P> {
             Answer::Done { was_bound } => Ok(was_bound),
             _ => Err(failure::mistaken("change the names")),
         }
-    }
-}
-
-impl<P: Provider> SandboxCheckpoints for Engine<P> {
-    fn checkpoints_backend(&self) -> &str {
-        &self.inner.features.backend
     }
 }

@@ -1,8 +1,14 @@
 //! The contract over any provider: sandboxes by id, sessions by id.
 
+mod adoption;
 mod backend;
+mod checkpoints;
 mod files;
+mod live;
+mod portable;
+mod recall;
 mod sandbox;
+mod snapshots;
 mod unclaimed;
 
 use std::collections::{HashMap, VecDeque};
@@ -11,7 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hibernaculum_core::{ConfigError, Error, Features, SandboxError, SandboxId, SessionError, SessionId};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
+use self::live::LiveCheckpoints;
 use self::sandbox::Sandbox;
 use crate::config::EngineConfig;
 use crate::failure;
@@ -57,6 +65,10 @@ struct Inner<P: Provider> {
     /// Where tasks are spawned: kept, because a `Drop` may run outside of any runtime.
     runtime: Handle,
     registry: Mutex<Registry<P>>,
+    /// Held by whoever adopts.
+    adopting: tokio::sync::Mutex<()>,
+    /// When the checkpoint store was last seen to.
+    collecting: Arc<Mutex<Option<Instant>>>,
 }
 
 /// Everything by its id.
@@ -65,11 +77,17 @@ struct Registry<P: Provider> {
     sessions: HashMap<SessionId, (SandboxId, Arc<Port>)>,
     /// Sessions that were closed lately.
     closed: VecDeque<SessionId>,
+    live: LiveCheckpoints,
 }
 
 impl<P: Provider> Default for Registry<P> {
     fn default() -> Self {
-        Self { sandboxes: HashMap::new(), sessions: HashMap::new(), closed: VecDeque::new() }
+        Self {
+            sandboxes: HashMap::new(),
+            sessions: HashMap::new(),
+            closed: VecDeque::new(),
+            live: LiveCheckpoints::default(),
+        }
     }
 }
 
@@ -95,9 +113,17 @@ impl<P: Provider> Engine<P> {
             rule: "must be a tokio runtime: make backends inside of `#[tokio::main]` or `Runtime::block_on`"
                 .to_owned(),
         })?;
-        let features = provider.features();
+        let features = portable::offered(provider.features(), &config);
         Ok(Self {
-            inner: Arc::new(Inner { provider, features, config, runtime, registry: Mutex::default() }),
+            inner: Arc::new(Inner {
+                provider,
+                features,
+                config,
+                runtime,
+                registry: Mutex::default(),
+                adopting: tokio::sync::Mutex::default(),
+                collecting: Arc::default(),
+            }),
         })
     }
 
@@ -125,6 +151,21 @@ impl<P: Provider> Inner<P> {
             None if registry.closed.contains(&id) => Err(SessionError::Closed { session: id }.into()),
             None => Err(SessionError::Unknown { session: id }.into()),
         }
+    }
+
+    /// Whether a session of that id is there.
+    fn is_open(&self, id: SessionId) -> bool {
+        self.registry().sessions.contains_key(&id)
+    }
+
+    /// The sandbox that a session is in.
+    fn home(&self, id: SessionId) -> Result<SandboxId, Error> {
+        let registry = self.registry();
+        registry
+            .sessions
+            .get(&id)
+            .map(|(home, _)| *home)
+            .ok_or_else(|| SessionError::Unknown { session: id }.into())
     }
 
     /// Takes a session out of the books.

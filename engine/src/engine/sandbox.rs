@@ -3,17 +3,21 @@
 use std::sync::Arc;
 
 use hibernaculum_core::{
-    Error, SandboxError, SandboxFiles, SandboxId, SandboxInfo, SandboxSpec, SandboxState, SessionError,
-    SessionId, SessionInfo, SessionSpec,
+    CheckpointId, Error, HostLoss, LiveLimits, SandboxError, SandboxFiles, SandboxId, SandboxInfo,
+    SandboxSpec, SandboxState, SessionError, SessionId, SessionInfo, SessionSpec,
 };
 use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 
 use super::Inner;
 use crate::boot::Boot;
+use crate::connection::Connection;
 use crate::files::Files;
 use crate::provider::{Place, Provider};
-use crate::sandbox::{Control, Dialer, Order};
+use crate::sandbox::{Control, Dialer, End, Order};
+use crate::session::memo::{self, SandboxMemo, SessionMemo};
 use crate::session::{Actor, Parts, Port};
+use crate::wire::Secret;
+use crate::wire::messages::{Census, Checkpoints};
 
 /// How many orders may wait for control.
 const ORDERS: usize = 256;
@@ -33,6 +37,9 @@ pub(super) struct Sandbox<P: Provider> {
     lost: watch::Receiver<Option<String>>,
     ended: OnceCell<()>,
     files: Arc<Files<P::Place>>,
+    live_limits: LiveLimits,
+    /// Whether it may outlive this host.
+    lingers: bool,
 }
 
 impl<P: Provider> Sandbox<P> {
@@ -41,12 +48,7 @@ impl<P: Provider> Sandbox<P> {
         let id = SandboxId::new();
         let boot = Boot { sandbox: id, secret: inner.config.owner_key.secret(id) };
         let place = Arc::new(inner.provider.start(&spec, &boot).await?);
-        let dialer = Arc::new(Dialer {
-            place: Arc::clone(&place),
-            secret: boot.secret,
-            timeout: inner.config.handshake_timeout,
-            runtime: inner.runtime.clone(),
-        });
+        let dialer = dialer(inner, &place, boot.secret);
         let connection = match dialer.control().await {
             Ok(connection) => connection,
             Err(error) => {
@@ -62,18 +64,80 @@ impl<P: Provider> Sandbox<P> {
         info.python.clone_from(&place.ready().python);
         place.workdir().clone_into(&mut info.workdir);
         info.labels = spec.labels;
-
+        let memo = SandboxMemo { info, live_checkpoints: spec.live_checkpoints };
+        let lingers = matches!(spec.on_host_loss, Some(HostLoss::Linger(_)));
         let (orders, ordered) = mpsc::channel(ORDERS);
-        let (tell_lost, lost) = watch::channel(None);
-        let control = Control::new(connection, ordered);
-        inner.runtime.spawn(async move {
-            let why = control.run(&tell_lost).await;
-            tracing::debug!(sandbox = %id, why, "control ended");
-            // Whatever ended the connection, nothing of the sandbox may be left.
-            place.kill().await;
-        });
+        let sandbox =
+            Self::over(inner, dialer, (orders, run(inner, id, &place, connection, ordered)), &memo, lingers);
+        if lingers {
+            sandbox.remember(memo::SANDBOX.to_owned(), &memo).await;
+        }
+        Ok(sandbox)
+    }
+
+    /// Connects to a place that an earlier host left; and what is there. Somebody may have it: then its supervisor refuses.
+    pub(super) async fn adopt(
+        inner: &Inner<P>,
+        id: SandboxId,
+        place: Arc<P::Place>,
+    ) -> Result<(Self, Census), Error> {
+        let dialer = dialer(inner, &place, inner.config.owner_key.secret(id));
+        let connection = dialer.control().await?;
+        let (orders, ordered) = mpsc::channel(ORDERS);
+        let lost = run(inner, id, &place, connection, ordered);
+        let (done, told) = oneshot::channel();
+        let asked = orders.send(Order::Adopt { done }).await.is_ok();
+        let census = told.await.ok().filter(|_| asked).unwrap_or_default();
+        let memo: Option<SandboxMemo> = census.memos.get(memo::SANDBOX).and_then(memo::read);
+        let Some(memo) = memo.filter(|memo| memo.info.id == id) else {
+            let _ = orders.send(Order::Release).await;
+            let problem = "its host was gone before it was made".to_owned();
+            return Err(SandboxError::Start { problem, source: None }.into());
+        };
+        Ok((Self::over(inner, dialer, (orders, lost), &memo, true), census))
+    }
+
+    fn over(
+        inner: &Inner<P>,
+        dialer: Arc<Dialer<P::Place>>,
+        (orders, lost): (mpsc::Sender<Order>, watch::Receiver<Option<String>>),
+        memo: &SandboxMemo,
+        lingers: bool,
+    ) -> Self {
+        let (info, live_limits) = (memo.info.clone(), memo.live_checkpoints);
+        let id = info.id;
+        tracing::debug!(sandbox = %id, backend = inner.features.backend, "a sandbox is here");
         let files = Files::new(Arc::clone(&dialer), id, lost.clone());
-        Ok(Self { id, info, dialer, orders, lost, ended: OnceCell::new(), files })
+        Self { id, info, dialer, orders, lost, ended: OnceCell::new(), files, live_limits, lingers }
+    }
+
+    /// Whether it may outlive this host.
+    pub(super) fn lingers(&self) -> bool {
+        self.lingers
+    }
+
+    /// Has it keep something for the next host, where there may be one.
+    pub(super) async fn remember(&self, name: String, what: &impl serde::Serialize) {
+        if self.lingers
+            && let Some(memo) = memo::write(what)
+        {
+            // Where control is gone, there is nobody to remember it.
+            let _ = self.orders.send(Order::Remember { name, memo }).await;
+        }
+    }
+
+    /// Lets go of it: it goes on.
+    pub(super) async fn release(&self) {
+        self.dialer.place.release().await;
+        let _ = self.orders.send(Order::Release).await;
+        let mut lost = self.lost.clone();
+        let _ = lost.wait_for(Option::is_some).await;
+    }
+
+    /// Closes a session that nobody knows.
+    pub(super) async fn close_unknown(&self, session: SessionId) {
+        let (done, _) = oneshot::channel();
+        let _ = self.orders.send(Order::Close { session, done }).await;
     }
 
     /// Its files; where it is gone, why.
@@ -87,6 +151,33 @@ impl<P: Provider> Sandbox<P> {
     /// A better way to its files, where its place has one.
     pub(super) fn own_files(&self) -> Option<&dyn SandboxFiles> {
         self.dialer.place.files()
+    }
+
+    pub(super) fn id(&self) -> SandboxId {
+        self.id
+    }
+
+    /// How many live checkpoints it may keep.
+    pub(super) fn live_limits(&self) -> LiveLimits {
+        self.live_limits
+    }
+
+    /// Ends a live checkpoint. Where control is gone, it is gone too.
+    pub(super) async fn drop_live(&self, checkpoint: CheckpointId) {
+        let _ = self.orders.send(Order::Drop { checkpoint }).await;
+    }
+
+    /// Which live checkpoints are there, and what they take.
+    pub(super) async fn measure(&self) -> Result<Checkpoints, Error> {
+        let (done, told) = oneshot::channel();
+        let asked = self.orders.send(Order::Measure { done }).await.is_ok();
+        match told.await {
+            Ok(checkpoints) if asked => Ok(checkpoints),
+            _ => {
+                let problem = self.lost.borrow().clone().unwrap_or_else(|| "its supervisor ended".to_owned());
+                Err(SandboxError::Lost { sandbox: self.id, problem, source: None }.into())
+            }
+        }
     }
 
     pub(super) fn is_lost(&self) -> bool {
@@ -104,12 +195,39 @@ impl<P: Provider> Sandbox<P> {
     /// Makes a session's port and starts its actor. The receiver is told when the session takes code.
     pub(super) async fn open(
         &self,
-        inner: &Inner<P>,
+        inner: &Arc<Inner<P>>,
         spec: SessionSpec,
+        branch: Option<(CheckpointId, u64)>,
     ) -> Result<(Arc<Port>, oneshot::Receiver<Result<(), Error>>), Error> {
         let id = spec.id.unwrap_or_else(SessionId::new);
         let mut info = SessionInfo::new(id, self.id);
         info.labels.clone_from(&spec.labels);
+        info.checkpoint = branch.map(|(checkpoint, _)| checkpoint);
+        let memo = SessionMemo { spec, info };
+        let told = self.lingers.then(|| memo::write(&memo)).flatten();
+        self.enlist(inner, memo, told, branch, false).await
+    }
+
+    /// The same for a session that an earlier host left.
+    pub(super) async fn take_up(
+        &self,
+        inner: &Arc<Inner<P>>,
+        session: SessionId,
+        mut memo: SessionMemo,
+    ) -> Result<(Arc<Port>, oneshot::Receiver<Result<(), Error>>), Error> {
+        (memo.info.id, memo.info.sandbox, memo.spec.id) = (session, self.id, Some(session));
+        self.enlist(inner, memo, None, None, true).await
+    }
+
+    async fn enlist(
+        &self,
+        inner: &Arc<Inner<P>>,
+        SessionMemo { spec, info }: SessionMemo,
+        memo: Option<serde_json::Value>,
+        branch: Option<(CheckpointId, u64)>,
+        is_adopted: bool,
+    ) -> Result<(Arc<Port>, oneshot::Receiver<Result<(), Error>>), Error> {
+        let id = info.id;
         let (asks, asked) = mpsc::channel(ASKS);
         let (tell, inbox) = mpsc::channel(ASKS);
         let (opened, told) = oneshot::channel();
@@ -125,7 +243,7 @@ impl<P: Provider> Sandbox<P> {
         }
         // Before the connection is opened, so that nothing that is told of it can be missed.
         if let Ok(enlist) = enlist {
-            enlist.send(Order::Enlist { session: id, inbox: tell });
+            enlist.send(Order::Enlist { session: id, inbox: tell, memo });
         }
         let parts = Parts {
             sandbox: self.id,
@@ -138,6 +256,10 @@ impl<P: Provider> Sandbox<P> {
             dial: Arc::clone(&self.dialer) as Arc<dyn crate::sandbox::Dial>,
             lost: self.lost.clone(),
             opened,
+            recall: Arc::new(Arc::downgrade(inner)),
+            branch,
+            lingers: self.lingers,
+            is_adopted,
         };
         inner.runtime.spawn(Actor::new(parts).run());
         Ok((port, told))
@@ -156,4 +278,34 @@ impl<P: Provider> Sandbox<P> {
             })
             .await;
     }
+}
+
+fn dialer<P: Provider>(inner: &Inner<P>, place: &Arc<P::Place>, secret: Secret) -> Arc<Dialer<P::Place>> {
+    Arc::new(Dialer {
+        place: Arc::clone(place),
+        secret,
+        timeout: inner.config.handshake_timeout,
+        runtime: inner.runtime.clone(),
+    })
+}
+
+/// Has a task serve the control connection; the receiver is told why the sandbox is gone, once it is.
+fn run<P: Provider>(
+    inner: &Inner<P>,
+    sandbox: SandboxId,
+    place: &Arc<P::Place>,
+    connection: Connection,
+    ordered: mpsc::Receiver<Order>,
+) -> watch::Receiver<Option<String>> {
+    let (tell_lost, lost) = watch::channel(None);
+    let (control, place) = (Control::new(connection, ordered), Arc::clone(place));
+    inner.runtime.spawn(async move {
+        let end = control.run(&tell_lost, place.fate()).await;
+        tracing::debug!(%sandbox, ?end, "control ended");
+        // Whatever broke the connection, nothing of the sandbox may be left.
+        if let End::Lost(_) = end {
+            place.kill().await;
+        }
+    });
+    lost
 }

@@ -9,6 +9,7 @@
 //! A line that is dropped in the middle of something is closed, and the worker at its other end tidies up: so every call may be given up at
 //! any point. Nothing is buffered beyond a chunk or two: who reads or writes slowly slows the other side down.
 
+mod archive;
 mod line;
 mod transfer;
 
@@ -137,11 +138,12 @@ impl<P: Place> Files<P> {
 
     async fn sent(&self, path: &str, body: FileBody) -> Result<FileInfo, Error> {
         let mut lent = self.lend(&self.transfers).await?;
-        let done = transfer::upload(&mut lent.line, path, FilesUpload { path: path.to_owned() }, body).await;
+        let call = FilesUpload { path: path.to_owned() };
+        let done = transfer::send(&mut lent.line, path, &call, body).await;
         if done.is_ok() && lent.line.is_whole() {
             self.give_back(lent);
         }
-        done
+        done.map(line::info)
     }
 
     pub(crate) async fn download(self: &Arc<Self>, path: &str) -> Result<(FileInfo, FileBody), Error> {

@@ -6,30 +6,30 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use hibernaculum_core::{Error, FileBody, FileInfo, FilesError};
 
-use super::line::{self, Line};
+use super::line::Line;
 use super::{Files, Lent};
 use crate::failure;
 use crate::provider::Place;
-use crate::wire::messages::{FilesEnd, FilesUpload, Notice};
+use crate::wire::messages::{Call, FilesEnd, Notice};
 use crate::wire::{Frame, Incoming, rpc};
 
 /// The longest chunk.
 const CHUNK: usize = 1 << 20;
 
-/// Sends a file. A worker that cannot take it says so at once, in the middle of it if need be.
-pub(super) async fn upload(
+/// Sends what the call takes. A worker that cannot take it says so at once, in the middle of it if need be.
+pub(super) async fn send<C: Call>(
     line: &mut Line,
     path: &str,
-    call: FilesUpload,
+    call: &C,
     mut body: FileBody,
-) -> Result<FileInfo, Error> {
-    let transfer = line.request(&call).await?;
+) -> Result<C::Answer, Error> {
+    let transfer = line.request(call).await?;
     let mut sent = 0_u64;
     loop {
         // Whichever comes first; where nobody reads the body, a refusal would otherwise wait for it.
         let piece = tokio::select! {
             piece = body.next() => piece,
-            frame = line.unasked() => return Err(line.refused::<FilesUpload>(&frame?, path)),
+            frame = line.unasked() => return Err(line.refused::<C>(&frame?, path)),
         };
         let Some(piece) = piece else { break };
         let mut piece = piece?;
@@ -38,16 +38,16 @@ pub(super) async fn upload(
             sent += data.len() as u64;
             line.push(Frame::Chunk { transfer, data })?;
             if let Some(frame) = line.flush_or_hear().await? {
-                return Err(line.refused::<FilesUpload>(&frame, path));
+                return Err(line.refused::<C>(&frame, path));
             }
         }
     }
     let end = rpc::notification(&FilesEnd { transfer, bytes: sent, problem: None });
     line.push(end.map_err(|error| failure::wire(error, "ending an upload"))?)?;
     if let Some(frame) = line.flush_or_hear().await? {
-        return Err(line.refused::<FilesUpload>(&frame, path));
+        return Err(line.refused::<C>(&frame, path));
     }
-    line.answer::<FilesUpload>(path).await.map(line::info)
+    line.answer::<C>(path).await
 }
 
 /// What is left of a download.
@@ -91,23 +91,35 @@ impl<P: Place> Rest<P> {
 
     /// What ends a file must say how long it was.
     fn end(&self, message: &[u8]) -> Result<(), Error> {
-        const DOING: &str = "ending a download";
-        let end: FilesEnd = match rpc::parse(message).map_err(|error| failure::wire(error, DOING))? {
-            Incoming::Notification { method, params } if method == FilesEnd::METHOD => {
-                rpc::contents(FilesEnd::METHOD, params).map_err(|error| failure::wire(error, DOING))?
-            }
-            _ => return Err(failure::mistaken("send a file")),
-        };
-        if end.bytes != self.came {
-            return Err(failure::ended("receiving all of a file"));
-        }
-        if let Some(problem) = end.problem {
-            return Err(FilesError::Refused { path: self.path.clone(), problem }.into());
-        }
+        notice::<FilesEnd>(message)?.require(self.came, &self.path)?;
         if self.came < self.size {
             let problem = format!("it shrank while it was read: {} of {} bytes came", self.came, self.size);
             return Err(FilesError::Refused { path: self.path.clone(), problem }.into());
         }
         Ok(())
+    }
+}
+
+impl FilesEnd {
+    /// Whether all came that was sent, and all was sent that was there.
+    pub(super) fn require(self, came: u64, path: &str) -> Result<(), Error> {
+        if self.bytes != came {
+            return Err(failure::ended("receiving all of a file"));
+        }
+        match self.problem {
+            Some(problem) => Err(FilesError::Refused { path: path.to_owned(), problem }.into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A notification of that kind, and no other message.
+pub(super) fn notice<N: Notice>(message: &[u8]) -> Result<N, Error> {
+    const DOING: &str = "ending a download";
+    match rpc::parse(message).map_err(|error| failure::wire(error, DOING))? {
+        Incoming::Notification { method, params } if method == N::METHOD => {
+            rpc::contents(N::METHOD, params).map_err(|error| failure::wire(error, DOING))
+        }
+        _ => Err(failure::mistaken("send a file")),
     }
 }

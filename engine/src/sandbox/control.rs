@@ -11,22 +11,28 @@
 
 use std::collections::HashMap;
 
-use hibernaculum_core::{OutputStream, SessionId};
+use hibernaculum_core::{CheckpointId, OutputStream, SessionId};
 use jiff::Timestamp;
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::connection::{Connection, Inbound, Outbound};
-use crate::session::{Raw, Text};
+use crate::session::{RawPiece, TextPiece};
 use crate::wire::messages::{
-    Close, Credit, Died, Interrupt, Kill, RawOutput, Shutdown, Stream, SupervisorNotice, Watch,
+    Adopt, Call as _, Census, CheckpointDrop, CheckpointList, Checkpoints, Close, Credit, Died, Interrupt,
+    Kill, RawOutput, Remember, Shutdown, Stream, SupervisorNotice, Watch,
 };
 use crate::wire::{Frame, Incoming, Pending, WireError, rpc};
 
 /// What an actor, or the engine, wants done.
 #[derive(Debug)]
 pub(crate) enum Order {
-    /// From now on, tell this session's actor.
-    Enlist { session: SessionId, inbox: mpsc::Sender<Told> },
+    /// From now on, tell this session's actor; and have the sandbox keep what another host would have to know of it.
+    Enlist { session: SessionId, inbox: mpsc::Sender<Told>, memo: Option<Value> },
+    /// Have the sandbox keep something for another host.
+    Remember { name: String, memo: Value },
+    /// Tell what an earlier host left.
+    Adopt { done: oneshot::Sender<Census> },
     /// SIGINT, for this execution only.
     Interrupt { session: SessionId, execution: u64 },
     /// SIGKILL.
@@ -37,19 +43,49 @@ pub(crate) enum Order {
     Watch { session: SessionId, execution: u64 },
     /// So many bytes were taken.
     Credit { session: SessionId, bytes: u64 },
+    /// End a live checkpoint.
+    Drop { checkpoint: CheckpointId },
+    /// Tell which live checkpoints are there, and what they take.
+    Measure { done: oneshot::Sender<Checkpoints> },
     /// End everything.
     Shutdown { done: oneshot::Sender<()> },
+    /// End the connection, and nothing else.
+    Release,
+}
+
+/// How it ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// It was let go.
+    Released,
+    /// The sandbox is gone, or must go.
+    Lost(String),
+}
+
+/// Who waits for an answer.
+#[derive(Debug)]
+enum Waiter {
+    /// Nobody.
+    Nobody,
+    /// Somebody who wants to know that it is done.
+    Done(oneshot::Sender<()>),
+    /// Somebody who wants to know what the live checkpoints take.
+    Checkpoints(oneshot::Sender<Checkpoints>),
+    /// Somebody who wants to know what an earlier host left.
+    Census(oneshot::Sender<Census>),
 }
 
 /// What an actor is told.
 #[derive(Debug)]
 pub(crate) enum Told {
     /// Raw output.
-    Raw(Raw),
+    Raw(RawPiece),
     /// Text that the session has not sent.
-    Text(Text),
+    Text(TextPiece),
     /// The session's process is dead.
     Died(Died),
+    /// The session's guard goes on with its connection. `ended`: how many child processes are no more.
+    Restored { ended: u64 },
 }
 
 /// The task that owns the connection.
@@ -60,7 +96,7 @@ pub(crate) struct Control {
     orders: mpsc::Receiver<Order>,
     /// By the session's id as the wire writes it.
     actors: HashMap<String, mpsc::Sender<Told>>,
-    pending: Pending<Option<oneshot::Sender<()>>>,
+    pending: Pending<Waiter>,
 }
 
 impl Control {
@@ -69,35 +105,51 @@ impl Control {
         Self { inbound, outbound, orders, actors: HashMap::new(), pending: Pending::new() }
     }
 
-    /// Runs until the connection ends, or everybody who could give orders is gone. Says why, and tells it before the actors hear of it.
-    pub(crate) async fn run(mut self, lost: &watch::Sender<Option<String>>) -> String {
-        let why = self.serve().await;
-        lost.send_replace(Some(why.clone()));
-        why
+    /// Runs until the connection ends, or everybody who could give orders is gone. Says why (the place may know better), and tells it before the actors
+    /// hear of it.
+    pub(crate) async fn run(
+        mut self,
+        lost: &watch::Sender<Option<String>>,
+        fate: impl Future<Output = Option<String>>,
+    ) -> End {
+        let end = match self.serve().await {
+            End::Lost(why) => End::Lost(fate.await.unwrap_or(why)),
+            End::Released => End::Released,
+        };
+        lost.send_replace(Some(match &end {
+            End::Lost(why) => why.clone(),
+            End::Released => "it was released, and goes on without this program".to_owned(),
+        }));
+        end
     }
 
-    async fn serve(&mut self) -> String {
+    async fn serve(&mut self) -> End {
         loop {
             // Messages come last: a flood of them must not keep an interrupt from being sent.
             tokio::select! {
                 biased;
                 order = self.orders.recv() => match order {
+                    Some(Order::Release) => {
+                        // What it was told before is to arrive.
+                        let _ = self.outbound.flush().await;
+                        return End::Released;
+                    }
                     Some(order) => if let Err(error) = self.obey(order) {
-                        return format!("an order could not be written: {error}");
+                        return End::Lost(format!("an order could not be written: {error}"));
                     },
-                    None => return "nobody uses it any more".to_owned(),
+                    None => return End::Lost("nobody uses it any more".to_owned()),
                 },
                 sent = self.outbound.flush(), if !self.outbound.is_empty() => if let Err(error) = sent {
-                    return format!("the connection to its supervisor broke: {error}");
+                    return End::Lost(format!("the connection to its supervisor broke: {error}"));
                 },
                 message = self.inbound.message() => match message {
                     Ok(Some(message)) => {
                         if let Err(error) = self.hear(&message).await {
-                            return format!("its supervisor broke the protocol: {error}");
+                            return End::Lost(format!("its supervisor broke the protocol: {error}"));
                         }
                     }
-                    Ok(None) => return "its supervisor ended".to_owned(),
-                    Err(error) => return format!("the connection to its supervisor broke: {error}"),
+                    Ok(None) => return End::Lost("its supervisor ended".to_owned()),
+                    Err(error) => return End::Lost(format!("the connection to its supervisor broke: {error}")),
                 },
             }
         }
@@ -105,26 +157,44 @@ impl Control {
 
     fn obey(&mut self, order: Order) -> Result<(), WireError> {
         let frame = match order {
-            Order::Enlist { session, inbox } => {
-                self.actors.insert(session.to_string(), inbox);
-                return Ok(());
+            Order::Enlist { session, inbox, memo } => {
+                let name = session.to_string();
+                self.actors.insert(name.clone(), inbox);
+                match memo {
+                    Some(memo) => rpc::notification(&Remember { name, memo }),
+                    None => return Ok(()),
+                }
             }
+            Order::Remember { name, memo } => rpc::notification(&Remember { name, memo }),
+            Order::Adopt { done } => {
+                let id = self.pending.insert(Waiter::Census(done));
+                rpc::request(id, &Adopt {})
+            }
+            Order::Release => return Ok(()),
             Order::Interrupt { session, execution } => {
                 rpc::notification(&Interrupt { session: session.to_string(), execution })
             }
             Order::Kill { session, reason } => {
-                let id = self.pending.insert(None);
+                let id = self.pending.insert(Waiter::Nobody);
                 rpc::request(id, &Kill { session: session.to_string(), reason: reason.to_owned() })
             }
             Order::Close { session, done } => {
                 let session = session.to_string();
                 self.actors.remove(&session);
-                let id = self.pending.insert(Some(done));
+                let id = self.pending.insert(Waiter::Done(done));
                 rpc::request(id, &Close { session })
             }
             Order::Shutdown { done } => {
-                let id = self.pending.insert(Some(done));
+                let id = self.pending.insert(Waiter::Done(done));
                 rpc::request(id, &Shutdown {})
+            }
+            Order::Drop { checkpoint } => {
+                let id = self.pending.insert(Waiter::Nobody);
+                rpc::request(id, &CheckpointDrop { checkpoint: checkpoint.to_string() })
+            }
+            Order::Measure { done } => {
+                let id = self.pending.insert(Waiter::Checkpoints(done));
+                rpc::request(id, &CheckpointList {})
             }
             Order::Watch { session, execution } => {
                 rpc::notification(&Watch { session: session.to_string(), execution })
@@ -148,10 +218,20 @@ impl Control {
                 self.inbound.transfers.resolve(&mut notice)?;
                 self.notice(notice).await
             }
-            Incoming::Response { id, .. } => {
-                // An answer to nobody is a lie that does no harm.
-                if let Ok(Some(done)) = self.pending.take(&id) {
-                    let _ = done.send(());
+            Incoming::Response { id, outcome } => {
+                // An answer to nobody is a lie that does no harm; and who does not wait any more need not be told.
+                match self.pending.take(&id) {
+                    Ok(Waiter::Done(done)) => drop(done.send(())),
+                    Ok(Waiter::Checkpoints(done)) => {
+                        let told =
+                            outcome.ok().and_then(|told| rpc::contents(CheckpointList::METHOD, told).ok());
+                        drop(done.send(told.unwrap_or_default()));
+                    }
+                    Ok(Waiter::Census(done)) => {
+                        let told = outcome.ok().and_then(|told| rpc::contents(Adopt::METHOD, told).ok());
+                        drop(done.send(told.unwrap_or_default()));
+                    }
+                    Ok(Waiter::Nobody) | Err(_) => {}
                 }
                 Ok(())
             }
@@ -173,10 +253,13 @@ impl Control {
                 let at = timestamp(text.at);
                 let stream = stream(text.stream);
                 let (execution, pos, raw) = (text.execution, text.pos, text.raw);
-                let text_piece = Text { execution, stream, pos, raw, at, content: text.text.into_string()? };
-                (text.session, Told::Text(text_piece))
+                let piece = TextPiece { execution, stream, pos, raw, at, content: text.text.into_string()? };
+                (text.session, Told::Text(piece))
             }
             SupervisorNotice::Died(died) => (died.session.clone(), Told::Died(died)),
+            SupervisorNotice::Restored(restored) => {
+                (restored.session, Told::Restored { ended: restored.ended })
+            }
             SupervisorNotice::Unknown { .. } => return Ok(()),
         };
         if let Some(actor) = self.actors.get(&session) {
@@ -187,8 +270,8 @@ impl Control {
     }
 }
 
-fn raw(output: &RawOutput, data: Vec<u8>) -> Raw {
-    Raw {
+fn raw(output: &RawOutput, data: Vec<u8>) -> RawPiece {
+    RawPiece {
         execution: output.execution,
         stream: stream(output.stream),
         pos: output.pos,

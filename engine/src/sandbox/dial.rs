@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hibernaculum_core::{Error, SessionId};
+use hibernaculum_core::{CheckpointError, CheckpointId, Error, SessionId};
 
 use crate::connection::{Connection, shake_hands};
 use crate::failure;
@@ -12,11 +12,22 @@ use crate::provider::{Place, Role};
 use crate::wire::messages::SessionOptions;
 use crate::wire::{HostHello, Nonce, Secret};
 
+/// How a process of a session begins.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Start {
+    /// With the state of this live checkpoint; unset: with that of the guard that waits for it, or afresh.
+    pub(crate) branch: Option<CheckpointId>,
+    /// Whether the process that the session has ends as soon as this one is there.
+    pub(crate) replace: bool,
+    /// Whether it is there already, and was an earlier host's.
+    pub(crate) adopt: bool,
+}
+
 /// What a session's actor needs of its sandbox's place.
 #[async_trait]
 pub(crate) trait Dial: Send + Sync {
-    /// A connection to a new process of that session.
-    async fn session(&self, session: SessionId) -> Result<Connection, Error>;
+    /// A connection to a process of that session.
+    async fn session(&self, session: SessionId, start: Start) -> Result<Connection, Error>;
 
     /// Ends the sandbox, because it does not do what it must. Never blocks.
     fn give_up(&self, why: &str);
@@ -58,17 +69,27 @@ impl<P: Place> Dialer<P> {
 
 #[async_trait]
 impl<P: Place> Dial for Dialer<P> {
-    async fn session(&self, session: SessionId) -> Result<Connection, Error> {
+    async fn session(&self, session: SessionId, start: Start) -> Result<Connection, Error> {
+        let Start { branch, replace, adopt } = start;
+        let branch_id = branch.map(|checkpoint| checkpoint.to_string());
+        let options = SessionOptions { branch: branch_id, replace, adopt, ..SessionOptions::default() };
         let nonce = Nonce::random().map_err(failure::handshake)?;
         let hello = HostHello::session(
             hibernaculum_runner::PROTOCOL_VERSION,
             hibernaculum_runner::digest(),
             nonce,
             session.to_string(),
-            SessionOptions::default(),
+            options,
         )
         .map_err(failure::handshake)?;
-        self.open(Role::Session(session), hello).await
+        let opened = self.open(Role::Session(session), hello).await;
+        match (opened, branch) {
+            // The only thing about a checkpoint that a hello can be refused for.
+            (Err(Error::Checkpoint(_)), Some(checkpoint)) => {
+                Err(CheckpointError::Unknown { checkpoint }.into())
+            }
+            (opened, _) => opened,
+        }
     }
 
     fn give_up(&self, why: &str) {

@@ -4,5 +4,5 @@ mod control;
 mod dial;
 pub(crate) mod loss;
 
-pub(crate) use control::{Control, Order, Told, stream, timestamp};
-pub(crate) use dial::{Dial, Dialer};
+pub(crate) use control::{Control, End, Order, Told, stream, timestamp};
+pub(crate) use dial::{Dial, Dialer, Start};

@@ -1,4 +1,4 @@
-//! What is on its way through the actor: an execution, or a question about names.
+//! What is on its way through the actor: an execution, a question about names, a request about the whole state.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,8 +9,11 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::names::Question;
+use super::portable::{LoadWork, SaveWork};
 use super::ring::Ring;
+use super::state::StateRequest;
 use crate::wire::Id;
+use crate::wire::messages::Executed;
 
 /// The time, to the millisecond, as the runner tells it too: so that events of both are in order.
 pub(super) fn wall_clock() -> Timestamp {
@@ -25,6 +28,23 @@ pub(super) enum Work {
     Code(ExecutionRequest),
     /// Answer a question. It is no execution of anybody's: it is not counted, and warnings and background output wait for one that is.
     Names(Question),
+    /// Do something with the whole state. No execution of anybody's, either.
+    State(StateRequest),
+    /// Send the session's names, as blobs. No execution of anybody's, either.
+    Save(Box<SaveWork>),
+    /// Take names in place of the session's own.
+    Load(Box<LoadWork>),
+}
+
+impl Work {
+    /// Whether it may be done while a transaction waits for its commit or rollback.
+    pub(super) fn fits_pending(&self) -> bool {
+        match self {
+            Self::Code(_) | Self::Load(_) => false,
+            Self::Names(_) | Self::Save(_) => true,
+            Self::State(request) => request.settles(),
+        }
+    }
 }
 
 /// Work that was admitted.
@@ -63,7 +83,7 @@ impl Job {
 
 /// The execution that runs.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(super) struct RunningJob {
     pub(super) job: Job,
     /// Its number in the session's process.
     pub(super) number: u64,
@@ -75,4 +95,15 @@ pub(super) struct Running {
     pub(super) watched: bool,
     /// Whether it has written, displayed or asked anything.
     pub(super) wrote: bool,
+    /// Its answer, where that is told only once the session is what it was before.
+    pub(super) held: Option<Box<Executed>>,
+    /// Where an earlier host admitted it, when that was.
+    pub(super) adopted: Option<Timestamp>,
+}
+
+impl RunningJob {
+    pub(super) fn new(job: Job, number: u64, queued: Duration, sent: Instant) -> Self {
+        let (watched, wrote, held, adopted) = (false, false, None, None);
+        Self { job, number, queued, sent, questions: HashMap::new(), watched, wrote, held, adopted }
+    }
 }

@@ -10,13 +10,27 @@ use hibernaculum_core::Error;
 use crate::connection::{Connection, Inbound, Outbound};
 use crate::wire::WireError;
 
-type Connecting = Pin<Box<dyn Future<Output = Result<Connection, Error>> + Send>>;
+pub(super) type Connecting = Pin<Box<dyn Future<Output = Result<Connection, Error>> + Send>>;
 
 /// A connection that is being made, is there, or is over.
 pub(super) enum Link {
     Connecting(Connecting),
     Up(Box<(Inbound, Outbound)>),
     Over,
+}
+
+/// The end of an attempt to connect; never, where there is none.
+///
+/// # Cancel safety
+///
+/// Cancel safe.
+pub(super) async fn connected(connecting: &mut Option<Connecting>) -> Result<Connection, Error> {
+    let result = match connecting {
+        Some(connecting) => connecting.await,
+        None => pending().await,
+    };
+    *connecting = None;
+    result
 }
 
 /// What happened on a link.
@@ -28,6 +42,8 @@ pub(super) enum LinkEvent {
     Refused(Error),
     /// A message came.
     Message(Bytes),
+    /// Everything that waited has been sent.
+    Flushed,
     /// The connection is over; an error unless it ended between two frames.
     Over(Option<WireError>),
 }
@@ -41,34 +57,45 @@ impl Link {
         matches!(self, Self::Over)
     }
 
-    /// What happens next; what waits to be sent is sent meanwhile. Messages are left where they are while `may_read` is false.
+    /// What happens next; what waits to be sent is sent meanwhile. Messages are left where they are while `may_read` is false;
+    /// that everything is sent is told where `tells_flushed` asks for it.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe.
-    pub(super) async fn next(&mut self, may_read: bool) -> LinkEvent {
+    pub(super) async fn next(&mut self, may_read: bool, tells_flushed: bool) -> LinkEvent {
         let event = match self {
             Self::Connecting(connecting) => match connecting.await {
                 Ok(connection) => LinkEvent::Connected(Box::new(connection)),
                 Err(error) => LinkEvent::Refused(error),
             },
-            Self::Up(halves) => Self::exchange(&mut halves.0, &mut halves.1, may_read).await,
+            Self::Up(halves) => Self::exchange(&mut halves.0, &mut halves.1, may_read, tells_flushed).await,
             Self::Over => pending().await,
         };
-        if !matches!(event, LinkEvent::Message(_)) {
+        if !matches!(event, LinkEvent::Message(_) | LinkEvent::Flushed) {
             *self = Self::Over;
         }
         event
     }
 
-    async fn exchange(inbound: &mut Inbound, outbound: &mut Outbound, may_read: bool) -> LinkEvent {
+    async fn exchange(
+        inbound: &mut Inbound,
+        outbound: &mut Outbound,
+        may_read: bool,
+        tells_flushed: bool,
+    ) -> LinkEvent {
         loop {
             tokio::select! {
                 biased;
-                sent = outbound.flush(), if !outbound.is_empty() => if sent.is_err() {
-                    // The other side is gone; what it said before is still to be read.
-                    outbound.discard();
-                },
+                sent = outbound.flush(), if !outbound.is_empty() => {
+                    if sent.is_err() {
+                        // The other side is gone; what it said before is still to be read.
+                        outbound.discard();
+                    }
+                    if tells_flushed {
+                        return LinkEvent::Flushed;
+                    }
+                }
                 message = inbound.message(), if may_read => return match message {
                     Ok(Some(message)) => LinkEvent::Message(message),
                     Ok(None) => LinkEvent::Over(None),

@@ -10,14 +10,20 @@
 //!      │         │            ▼
 //!      │         │          Killing ── WaitOver ─▶ the sandbox does not obey: Broken
 //!      │         │            │
-//!      │         └─ Died ─────┴─ Died (from any of them) ─┬─ policy FreshOnCrash ─▶ Starting
+//!      │         └─ Died ─────┴─ Died (from any of them) ─┬─ a guard stands, or ──▶ Restoring
+//!      │                                                  │  policy FromCheckpoint
+//!      │                                                  ├─ policy FreshOnCrash ─▶ Starting
 //!      │                                                  └─ policy None ─────────▶ Crashed
-//!      └─ Connected ───────────────────────────────────────────────────── Starting ─ Refused ─▶ Crashed
+//!      ├─ Connected ───────────────────────────────────────────────────── Starting ─ Refused ─▶ Crashed
+//!      │
+//!      └─ Restored, or Connected to what is none: lost ─────────────────▶ Restoring ─ Refused ─▶ Crashed
+//!                                       RollsBack (from Running, Stopping) ─▲   └─ GraceOver ─▶ Killing
 //!
 //!      Close, from any state ─▶ Closed        the sandbox is gone, from any state ─▶ Broken
 //! ```
 //!
-//! The first reason to stop an execution is the one that its outcome tells.
+//! The first reason to stop an execution is the one that its outcome tells. An execution whose session goes back to an earlier state ends
+//! when it has: until then nobody can say what became of that state.
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +38,8 @@ pub(crate) enum State {
     Stopping(Stop),
     /// Its process is being killed.
     Killing(Stop),
+    /// It is on its way back to an earlier state: its guard takes over, or a checkpoint is loaded.
+    Restoring(Option<Stop>),
     /// Its process is gone and none follows.
     Crashed,
     /// It was closed.
@@ -75,19 +83,33 @@ pub(crate) enum Input {
     GraceOver,
     /// The wait for a killed process is over.
     WaitOver,
+    /// The session answered the execution, and undoes it: its guard takes over.
+    RollsBack,
     /// The process died.
-    Died {
-        /// Whether another is to follow.
-        recover: bool,
-    },
-    /// A process is connected and ready.
+    Died(Next),
+    /// A process is connected and ready: a fresh one.
     Connected,
+    /// The session goes on from the state that its guard held, or that a checkpoint did.
+    Restored,
     /// No process could be started.
     Refused,
     /// The session is to be closed.
     Close,
     /// The sandbox is gone.
     SandboxGone,
+}
+
+/// What is to follow a process that died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The guard that stands.
+    Guard,
+    /// Its newest checkpoint.
+    Checkpoint,
+    /// A fresh interpreter.
+    Fresh,
+    /// Nothing.
+    Nothing,
 }
 
 /// What to do.
@@ -101,8 +123,12 @@ pub(crate) enum Effect {
     Finish,
     /// Tell that the process is gone, to the running execution if there is one, and why it was being stopped if it was.
     Lose(Option<Stop>),
-    /// Start another process.
+    /// The session is what it was before: tell the execution that was undone, if there is one, and why it was being stopped if it was.
+    Restore(Option<Stop>),
+    /// Connect to the process that follows.
     Start,
+    /// Find the newest checkpoint, and go back to it.
+    Recall,
     /// Refuse everything that waits: the session is crashed.
     RefuseAll,
     /// End everything that runs or waits as interrupted: the session is closed.
@@ -113,8 +139,8 @@ pub(crate) enum Effect {
 
 /// The next state, and what to do on the way: at most two things, in order. What makes no sense in a state changes nothing.
 pub(crate) fn step(state: State, input: Input) -> (State, [Option<Effect>; 2]) {
-    use Effect::{EndAll, FailAll, Finish, Interrupt, Kill, RefuseAll};
-    use State::{Broken, Closed, Crashed, Idle, Killing, Running, Starting, Stopping};
+    use Effect::{EndAll, FailAll, Finish, Interrupt, Kill, Lose, RefuseAll, Restore};
+    use State::{Broken, Closed, Crashed, Idle, Killing, Restoring, Running, Starting, Stopping};
     let (next, first, second) = match (state, input) {
         (Closed | Broken, _) => (state, None, None),
         (_, Input::Close) => (Closed, Some(EndAll), None),
@@ -135,20 +161,31 @@ pub(crate) fn step(state: State, input: Input) -> (State, [Option<Effect>; 2]) {
         (Running, Input::Stop(stop)) => (Stopping(stop), Some(Interrupt), None),
         (Stopping(stop), Input::GraceOver) => (Killing(stop), Some(Kill(stop)), None),
 
-        (Starting | Idle | Running, Input::Died { recover }) => after_death(None, recover),
-        (Stopping(stop) | Killing(stop), Input::Died { recover }) => after_death(Some(stop), recover),
+        (Running, Input::RollsBack) => (Restoring(None), None, None),
+        (Stopping(stop), Input::RollsBack) => (Restoring(Some(stop)), None, None),
+        // A session that said that it is being undone, and is not: it lied, or its guard does not wake.
+        (Restoring(_), Input::GraceOver) => (Killing(Stop::Protocol), Some(Kill(Stop::Protocol)), None),
+        (Restoring(stop), Input::Restored) => (Idle, Some(Restore(stop)), None),
+        // What was to come back did not.
+        (Restoring(stop), Input::Connected) => (Idle, Some(Lose(stop)), None),
+        (Restoring(stop), Input::Refused) => (Crashed, Some(RefuseAll), Some(Lose(stop))),
+
+        (Starting | Idle | Running, Input::Died(next)) => after_death(None, next),
+        (Stopping(stop) | Killing(stop), Input::Died(next)) => after_death(Some(stop), next),
+        (Restoring(stop), Input::Died(next)) => after_death(stop, next),
         _ => (state, None, None),
     };
     (next, [first, second])
 }
 
-fn after_death(stop: Option<Stop>, recover: bool) -> (State, Option<Effect>, Option<Effect>) {
+fn after_death(stop: Option<Stop>, next: Next) -> (State, Option<Effect>, Option<Effect>) {
     let lose = Some(Effect::Lose(stop));
-    if recover {
-        (State::Starting, lose, Some(Effect::Start))
-    } else {
+    match next {
+        Next::Guard => (State::Restoring(stop), Some(Effect::Start), None),
+        Next::Checkpoint => (State::Restoring(stop), Some(Effect::Recall), None),
+        Next::Fresh => (State::Starting, lose, Some(Effect::Start)),
         // The gate is shut before anybody is told, so that who hears of the crash finds it shut.
-        (State::Crashed, Some(Effect::RefuseAll), lose)
+        Next::Nothing => (State::Crashed, Some(Effect::RefuseAll), lose),
     }
 }
 
@@ -168,8 +205,11 @@ mod tests {
             4 => Just(Input::Answered),
             3 => stops().prop_map(Input::Stop),
             2 => Just(Input::GraceOver),
-            2 => any::<bool>().prop_map(|recover| Input::Died { recover }),
+            2 => prop_oneof![Just(Next::Guard), Just(Next::Checkpoint), Just(Next::Fresh), Just(Next::Nothing)]
+                .prop_map(Input::Died),
             3 => Just(Input::Connected),
+            2 => Just(Input::RollsBack),
+            3 => Just(Input::Restored),
             1 => prop_oneof![Just(Input::Refused), Just(Input::WaitOver), Just(Input::Close), Just(Input::SandboxGone)],
         ]
     }
@@ -203,13 +243,13 @@ mod tests {
                     assert!(self.running, "only what runs can end");
                     self.running = false;
                 }
-                Effect::Lose(stop) => {
-                    assert!(stop.is_none() || self.running, "only what runs can have been stopped");
+                Effect::Lose(stop) | Effect::Restore(stop) => {
+                    let has_stopped = stop.is_some_and(|stop| stop != Stop::Protocol);
+                    assert!(!has_stopped || self.running, "only what runs can have been stopped");
                     self.running = false;
                 }
                 Effect::EndAll | Effect::FailAll => self.running = false,
-                Effect::Start => assert!(!self.running, "what ran was told before"),
-                Effect::RefuseAll => {}
+                Effect::Start | Effect::Recall | Effect::RefuseAll => {}
             }
         }
     }
@@ -225,7 +265,10 @@ mod tests {
                 }
                 effects.into_iter().flatten().for_each(|effect| model.effect(effect));
                 let runs = matches!(next, State::Running | State::Stopping(_) | State::Killing(_));
-                prop_assert_eq!(runs, model.running, "{:?} {:?} -> {:?}", state, input, next);
+                // While a session is being restored an execution may wait to be told, or none; so it stays if that is given up.
+                if !matches!(next, State::Restoring(_) | State::Killing(Stop::Protocol)) {
+                    prop_assert_eq!(runs, model.running, "{:?} {:?} -> {:?}", state, input, next);
+                }
                 state = next;
             }
         }
@@ -236,7 +279,14 @@ mod tests {
             let state = [Input::Stop(stop), Input::GraceOver, Input::WaitOver]
                 .into_iter()
                 .fold(state, |state, input| step(state, input).0);
-            prop_assert!(!matches!(state, State::Running | State::Stopping(_) | State::Killing(_)), "{:?}", state);
+            prop_assert!(
+                !matches!(
+                    state,
+                    State::Running | State::Stopping(_) | State::Killing(_) | State::Restoring(_)
+                ),
+                "{:?}",
+                state
+            );
         }
 
         #[test]

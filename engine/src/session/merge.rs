@@ -21,7 +21,7 @@ use jiff::Timestamp;
 
 /// Text that a session printed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Text {
+pub(crate) struct TextPiece {
     pub(crate) execution: u64,
     pub(crate) stream: OutputStream,
     /// The position of its first byte among all text of the session process.
@@ -34,7 +34,7 @@ pub(crate) struct Text {
 
 /// Bytes that were written to file descriptor 1 or 2.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Raw {
+pub(crate) struct RawPiece {
     pub(crate) execution: u64,
     pub(crate) stream: OutputStream,
     /// The position of its first byte among all bytes of that descriptor.
@@ -48,14 +48,14 @@ pub(crate) struct Raw {
 /// What comes out, in order. `T` is what else the session connection carries.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Merged<T> {
-    Text(Text),
-    Raw(Raw),
+    Text(TextPiece),
+    Raw(RawPiece),
     Other(T),
 }
 
 #[derive(Debug)]
-enum Item<T> {
-    Text(Text),
+enum SessionPiece<T> {
+    Text(TextPiece),
     Other { raw: [u64; 2], bytes: usize, item: T },
 }
 
@@ -77,10 +77,10 @@ pub(crate) struct Waiting {
 /// The merge of one session process. `T` is what else the session connection carries: displays, questions, results.
 #[derive(Debug)]
 pub(crate) struct Merge<T> {
-    session: VecDeque<Item<T>>,
-    raw: VecDeque<Raw>,
+    session: VecDeque<SessionPiece<T>>,
+    raw: VecDeque<RawPiece>,
     /// Text that was forwarded although text before it has not come yet.
-    ahead: Vec<Text>,
+    ahead: Vec<TextPiece>,
     /// The end of the text that was accepted.
     text_known: u64,
     /// The end of the text that was delivered.
@@ -107,21 +107,26 @@ impl<T> Default for Merge<T> {
 }
 
 impl<T> Merge<T> {
+    /// What comes first has these positions: what lies before is nobody's here.
+    pub(crate) fn begin_at(&mut self, text: u64, raw: [u64; 2]) {
+        (self.text_known, self.text_done, self.raw_done) = (text, text, raw);
+    }
+
     /// Text from the session connection.
-    pub(crate) fn text(&mut self, text: Text) {
+    pub(crate) fn text(&mut self, text: TextPiece) {
         self.accept(text);
         self.accept_ahead();
     }
 
     /// Text that the supervisor forwarded.
-    pub(crate) fn forwarded(&mut self, text: Text) {
+    pub(crate) fn forwarded(&mut self, text: TextPiece) {
         self.waiting.ahead += cost(&text);
         self.ahead.push(text);
         self.accept_ahead();
     }
 
     /// Raw output from the control connection.
-    pub(crate) fn raw(&mut self, raw: Raw) {
+    pub(crate) fn raw(&mut self, raw: RawPiece) {
         self.waiting.raw += raw.data.len();
         self.raw.push_back(raw);
     }
@@ -129,7 +134,7 @@ impl<T> Merge<T> {
     /// Anything else from the session connection, of about so many bytes, to be delivered after so much raw output.
     pub(crate) fn other(&mut self, raw: [u64; 2], bytes: usize, item: T) {
         self.waiting.session += bytes + OVERHEAD;
-        self.session.push_back(Item::Other { raw, bytes, item });
+        self.session.push_back(SessionPiece::Other { raw, bytes, item });
     }
 
     /// The session process is gone and both roads have been read to their ends: everything is released.
@@ -172,8 +177,8 @@ impl<T> Merge<T> {
         }
     }
 
-    fn session_may(&self, item: &Item<T>) -> bool {
-        let (Item::Text(Text { raw, .. }) | Item::Other { raw, .. }) = item;
+    fn session_may(&self, item: &SessionPiece<T>) -> bool {
+        let (SessionPiece::Text(TextPiece { raw, .. }) | SessionPiece::Other { raw, .. }) = item;
         self.closed || raw.iter().zip(self.raw_done).all(|(needed, done)| *needed <= done)
     }
 
@@ -190,12 +195,12 @@ impl<T> Merge<T> {
 
     fn take_session(&mut self) -> Option<Merged<T>> {
         Some(match self.session.pop_front()? {
-            Item::Text(text) => {
+            SessionPiece::Text(text) => {
                 self.waiting.session -= cost(&text);
                 self.text_done = self.text_done.max(text.pos + text.content.len() as u64);
                 Merged::Text(text)
             }
-            Item::Other { bytes, item, .. } => {
+            SessionPiece::Other { bytes, item, .. } => {
                 self.waiting.session -= bytes + OVERHEAD;
                 Merged::Other(item)
             }
@@ -203,7 +208,7 @@ impl<T> Merge<T> {
     }
 
     /// Takes what is new of a text that begins at or before the end of what is known.
-    fn accept(&mut self, mut text: Text) {
+    fn accept(&mut self, mut text: TextPiece) {
         let Some(end) = text.pos.checked_add(text.content.len() as u64) else { return };
         let known = usize::try_from(self.text_known.saturating_sub(text.pos)).unwrap_or(usize::MAX);
         if known >= text.content.len() {
@@ -217,7 +222,7 @@ impl<T> Merge<T> {
         }
         self.text_known = self.text_known.max(end);
         self.waiting.session += cost(&text);
-        self.session.push_back(Item::Text(text));
+        self.session.push_back(SessionPiece::Text(text));
     }
 
     fn accept_ahead(&mut self) {
@@ -229,7 +234,7 @@ impl<T> Merge<T> {
     }
 }
 
-fn cost(text: &Text) -> usize {
+fn cost(text: &TextPiece) -> usize {
     text.content.len() + OVERHEAD
 }
 
@@ -237,14 +242,14 @@ fn cost(text: &Text) -> usize {
 mod tests {
     use super::*;
 
-    fn text(pos: u64, raw: [u64; 2], text: &str) -> Text {
+    fn text(pos: u64, raw: [u64; 2], text: &str) -> TextPiece {
         let (stream, at) = (OutputStream::Stdout, Timestamp::UNIX_EPOCH);
-        Text { execution: 1, stream, pos, raw, at, content: text.to_owned() }
+        TextPiece { execution: 1, stream, pos, raw, at, content: text.to_owned() }
     }
 
-    fn raw(pos: u64, text_pos: u64, data: &'static str) -> Raw {
+    fn raw(pos: u64, text_pos: u64, data: &'static str) -> RawPiece {
         let (stream, at) = (OutputStream::Stdout, Timestamp::UNIX_EPOCH);
-        Raw { execution: 1, stream, pos, text_pos, at, data: Bytes::from_static(data.as_bytes()) }
+        RawPiece { execution: 1, stream, pos, text_pos, at, data: Bytes::from_static(data.as_bytes()) }
     }
 
     /// Everything that may be delivered now, as one line.

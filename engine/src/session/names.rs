@@ -6,10 +6,11 @@
 
 use hibernaculum_core::{
     ByteSize, ConfigError, Error, ExecutionResult, NamespaceFilter, NamespaceListing, SessionError,
-    SessionId, StateAfter, Status, Value, VariableKind,
+    SessionId, Status, Value, VariableKind,
 };
 use serde::Deserialize as _;
 
+use super::outcome;
 use crate::connection::Outbound;
 use crate::failure;
 use crate::wire::messages::{
@@ -130,7 +131,7 @@ impl Asked {
     /// Reads the answer out of what the question came to.
     pub(super) fn read(self, result: ExecutionResult) -> Result<Answer, Error> {
         if result.status() != Status::Completed {
-            return Err(self.not_served(&result));
+            return Err(outcome::not_served(self.session, self.doing, &result.outcome));
         }
         let mut value = result.outcome.value.unwrap_or_default();
         let Some(serde_json::Value::Object(mut answer)) = value.json.take() else {
@@ -157,31 +158,6 @@ impl Asked {
             }
             _ => Err(failure::mistaken(&self.doing)),
         }
-    }
-
-    fn not_served(self, result: &ExecutionResult) -> Error {
-        let Self { session, doing, .. } = self;
-        let outcome = &result.outcome;
-        let problem = match (result.status(), &outcome.crash) {
-            (Status::Interrupted, None) if outcome.state == StateAfter::Lost => {
-                return SessionError::Closed { session }.into();
-            }
-            (Status::TimedOut, None) => {
-                let (queue, total) = (outcome.timings.queue, outcome.timings.total);
-                format!(
-                    "its time was over after {total:.1?}, of which {queue:.1?} went to the executions before it"
-                )
-            }
-            (Status::TimedOut, Some(cause)) => {
-                format!("its time was over and its process had to be ended: {cause}")
-            }
-            (_, Some(cause)) => format!("its process ended: {cause}"),
-            _ => match &outcome.error {
-                Some(error) => format!("{}: {}", error.type_name, error.message),
-                None => "it was interrupted".to_owned(),
-            },
-        };
-        SessionError::NotServed { session, doing, problem }.into()
     }
 }
 

@@ -3,21 +3,24 @@
 use std::time::Duration;
 
 use hibernaculum_core::{
-    ByteSize, Change, Changes, CrashCause, Outcome, PythonError, StateAfter, Status, Timings, TraceFrame,
-    Value,
+    ByteSize, Change, Changes, CrashCause, Error, Outcome, PythonError, SessionError, SessionId, StateAfter,
+    Status, Timings, TraceFrame, Value,
 };
+use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::job::{Job, Running};
+use super::job::{Job, RunningJob};
 use super::machine::Stop;
+use crate::sandbox::timestamp;
 use crate::wire::WireError;
 use crate::wire::messages::{self, Cause, Executed, Json};
 
 /// The end of an execution that the session answered.
 pub(super) fn answered(
-    running: Running,
+    running: RunningJob,
     executed: Executed,
     stop: Option<Stop>,
+    state: StateAfter,
 ) -> Result<Outcome, WireError> {
     let status = match (executed.status, stop) {
         (messages::Status::Completed, _) => Status::Completed,
@@ -25,7 +28,7 @@ pub(super) fn answered(
         (messages::Status::Interrupted, _) => Status::Interrupted,
         _ => Status::Failed,
     };
-    let mut outcome = Outcome::new(status, StateAfter::Kept);
+    let mut outcome = Outcome::new(status, state);
     outcome.value = executed.value.map(value).transpose()?;
     outcome.error = executed.error.map(error).transpose()?;
     outcome.changes = changes(executed.changes);
@@ -40,19 +43,19 @@ pub(super) fn answered(
         ..Timings::default()
     };
     outcome.warnings = executed.warnings;
-    Ok(ran(running, outcome))
+    Ok(ran(running, outcome, timestamp(executed.at)))
 }
 
 /// The end of an execution whose process died.
-pub(super) fn lost(running: Running, cause: CrashCause, stop: Option<Stop>) -> Outcome {
+pub(super) fn died(running: RunningJob, cause: CrashCause, stop: Option<Stop>, state: StateAfter) -> Outcome {
     let status = match (stop, &cause) {
         (Some(Stop::Deadline), _) => Status::TimedOut,
         (Some(Stop::Interrupt), _) => Status::Interrupted,
         _ => Status::Crashed,
     };
-    let mut outcome = Outcome::new(status, StateAfter::Lost);
+    let mut outcome = Outcome::new(status, state);
     outcome.crash = Some(cause);
-    ran(running, outcome)
+    ran(running, outcome, Timestamp::now())
 }
 
 /// The end of an execution that never began, or that was ended with its session.
@@ -64,20 +67,55 @@ pub(super) fn not_run(job: Job, status: Status, state: StateAfter) -> Outcome {
     outcome
 }
 
-/// Adds what only the host knows.
-fn ran(running: Running, mut outcome: Outcome) -> Outcome {
-    let Running { job, queued, sent, .. } = running;
+/// Adds what only the host knows. `at`: when it ended, as the session says.
+fn ran(running: RunningJob, mut outcome: Outcome, at: Timestamp) -> Outcome {
+    let RunningJob { job, queued, sent, adopted, .. } = running;
     let Timings { compile, run, capture, .. } = outcome.timings;
     outcome.timings.queue = queued;
     outcome.timings.total = job.admitted.elapsed();
     outcome.timings.transport = Instant::now().duration_since(sent).saturating_sub(compile + run + capture);
+    if let Some(admitted) = adopted {
+        // It may have ended long before it was adopted; and two clocks of milliseconds may differ by one.
+        let known = queued + compile + run + capture;
+        outcome.timings.total =
+            at.duration_since(admitted).try_into().map_or(known, |total: Duration| total.max(known));
+        outcome.timings.transport = outcome.timings.total.saturating_sub(known);
+    }
     outcome.warnings.splice(0..0, job.warnings);
     outcome
 }
 
+/// Why something that took its turn among the executions, and is none of anybody's, was not served.
+pub(super) fn not_served(session: SessionId, doing: String, outcome: &Outcome) -> Error {
+    let problem = match (outcome.status, &outcome.crash) {
+        (Status::Interrupted, None) if outcome.state == StateAfter::Lost => {
+            return SessionError::Closed { session }.into();
+        }
+        (Status::TimedOut, None) => {
+            let (queue, total) = (outcome.timings.queue, outcome.timings.total);
+            format!(
+                "its time was over after {total:.1?}, of which {queue:.1?} went to the executions before it"
+            )
+        }
+        (Status::TimedOut, Some(cause)) => {
+            format!("its time was over and its process had to be ended: {cause}")
+        }
+        (_, Some(cause)) => format!("its process ended: {cause}"),
+        _ => match &outcome.error {
+            Some(error) => format!("{}: {}", error.type_name, error.message),
+            None => "it was interrupted".to_owned(),
+        },
+    };
+    SessionError::NotServed { session, doing, problem }.into()
+}
+
+/// Who killed a process, where it was the kernel.
+const OUT_OF_MEMORY: &str = "oom";
+
 /// What ended a process.
 pub(super) fn cause(cause: Cause) -> CrashCause {
     match cause {
+        Cause::Signal { by: Some(reason), .. } if reason == OUT_OF_MEMORY => CrashCause::OutOfMemory,
         Cause::Signal { by: Some(reason), .. } | Cause::Exit { by: Some(reason), .. } => {
             CrashCause::Killed { reason }
         }
@@ -127,5 +165,20 @@ fn changes(changes: messages::Changes) -> Changes {
         modified: changes.modified.into_iter().map(change).collect(),
         removed: changes.removed,
         more: changes.more,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_killed_a_process_is_named() {
+        let signal =
+            |by: Option<&str>| Cause::Signal { signal: 9, name: "SIGKILL".into(), by: by.map(Into::into) };
+        assert_eq!(cause(signal(Some("oom"))), CrashCause::OutOfMemory);
+        assert_eq!(cause(signal(Some("deadline"))), CrashCause::Killed { reason: "deadline".into() });
+        assert_eq!(cause(signal(None)), CrashCause::Signal { signal: 9, name: "SIGKILL".into() });
+        assert_eq!(cause(Cause::Exit { exit: 7, by: None }), CrashCause::Exit { code: 7 });
     }
 }

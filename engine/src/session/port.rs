@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hibernaculum_core::{
-    Error, Execution, ExecutionError, ExecutionId, ExecutionRequest, InputReply, InputToken, OutputLimits,
-    SessionError, SessionId, SessionInfo, SessionState, Timeout,
+    CheckpointId, ConfigError, Error, Execution, ExecutionError, ExecutionId, ExecutionRequest, InputReply,
+    InputToken, OutputLimits, SessionError, SessionId, SessionInfo, SessionState, Timeout,
 };
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -17,11 +17,14 @@ use super::actor::Ask;
 use super::job::{Job, Work};
 use super::names::{Answer, Asked, Question};
 use super::ring::Ring;
+use super::state::StateRequest;
 
 /// How many ended executions are remembered.
 const REMEMBERED: usize = 8;
 /// The longest code that is taken, in bytes.
 const CODE_LIMIT: usize = 64 << 20;
+/// The longest line that answers a question, in bytes.
+const REPLY_LIMIT: usize = 64 << 20;
 
 /// The callers' side of a session.
 #[derive(Debug)]
@@ -44,6 +47,10 @@ struct Book {
     open: usize,
     /// Their rings, and those of the last that ended.
     known: VecDeque<Arc<Ring>>,
+    /// The highest number that any execution of its process has had, or of those whose state it goes on from.
+    number: u64,
+    /// The newest portable checkpoint that it was saved as or restored from: blobs of that need not be sent again.
+    line: Option<CheckpointId>,
 }
 
 /// Whether executions are admitted.
@@ -53,6 +60,8 @@ enum Standing {
     Crashed(String),
     Closed,
     Gone(Error),
+    /// It is being put to sleep: only what saves it is admitted.
+    Sealed,
 }
 
 impl Port {
@@ -63,7 +72,8 @@ impl Port {
     ) -> (Arc<Self>, mpsc::Receiver<Job>) {
         // Room for the running one besides those that wait: admission sees to it that this is never exceeded.
         let (jobs, admitted) = mpsc::channel(queue_limit + 1);
-        let book = Book { info, standing: Standing::Open, open: 0, known: VecDeque::new() };
+        let (standing, known) = (Standing::Open, VecDeque::new());
+        let book = Book { info, standing, open: 0, known, number: 0, line: None };
         let id = book.info.id;
         let attention = Arc::new(Notify::new());
         (Arc::new(Self { id, queue_limit, book: Mutex::new(book), jobs, asks, attention }), admitted)
@@ -102,7 +112,28 @@ impl Port {
         asked.read(execution.await?)
     }
 
-    fn admit(
+    /// Puts a request about the whole state into the queue, and waits until it is done: what there is to warn of.
+    pub(crate) async fn change(&self, request: StateRequest) -> Result<Vec<String>, Error> {
+        let (limits, timeout) = (OutputLimits::default(), Timeout::default());
+        let execution = self.admit(ExecutionId::new(), limits, timeout, Work::State(request))?;
+        request.read(self.id, execution.await?)
+    }
+
+    /// The highest number that any execution of it has had.
+    pub(crate) fn number(&self) -> u64 {
+        self.book().number
+    }
+
+    /// From now on its state goes on from that checkpoint. Returns the one before.
+    pub(crate) fn go_on_from(&self, checkpoint: CheckpointId) -> Option<CheckpointId> {
+        self.book().info.checkpoint.replace(checkpoint)
+    }
+
+    pub(super) fn note_number(&self, number: u64) {
+        self.book().number = number;
+    }
+
+    pub(super) fn admit(
         &self,
         id: ExecutionId,
         limits: OutputLimits,
@@ -110,7 +141,12 @@ impl Port {
         work: Work,
     ) -> Result<Execution, Error> {
         let mut book = self.book();
-        book.standing.admits(self.id)?;
+        if !(matches!(book.standing, Standing::Sealed) && matches!(work, Work::Save(_))) {
+            book.standing.admits(self.id)?;
+        }
+        if let Some(execution) = book.info.pending.filter(|_| !work.fits_pending()) {
+            return Err(SessionError::TransactionPending { session: self.id, execution }.into());
+        }
         if book.known.iter().any(|ring| ring.execution() == id) {
             return Err(ExecutionError::Exists { execution: id }.into());
         }
@@ -130,6 +166,27 @@ impl Port {
         book.info.last_used = Timestamp::now();
         drop(book);
         Ok(Execution::new(id, self.id, limits, reader))
+    }
+
+    /// Work of the actor's own, which stands in no queue and no book; and what reads its end.
+    pub(super) fn unlisted(&self, work: Work, timeout: Timeout) -> (Job, Execution) {
+        let (id, limits) = (ExecutionId::new(), OutputLimits::default());
+        let ring = Ring::new(id, limits, Arc::clone(&self.attention));
+        let reader = ring.attach(0);
+        (Job::new(work, timeout, ring), Execution::new(id, self.id, limits, reader))
+    }
+
+    /// Counts work that an earlier host had begun; an execution is known from now on.
+    pub(super) fn take_up(&self, id: ExecutionId, limits: OutputLimits, is_code: bool) -> Arc<Ring> {
+        let ring = Ring::new(id, limits, Arc::clone(&self.attention));
+        // Nobody reads it yet, and nobody needs to.
+        ring.stop_waiting_for_readers();
+        let mut book = self.book();
+        book.open += 1;
+        if is_code {
+            book.known.push_back(Arc::clone(&ring));
+        }
+        ring
     }
 
     fn busy(&self) -> Error {
@@ -159,8 +216,15 @@ impl Port {
         ring.ok_or_else(|| ExecutionError::Unknown { execution }.into())
     }
 
-    /// Answers a question of the running execution.
+    /// Answers a question of the running execution. One that is refused because of its reply stands.
     pub(crate) async fn answer(&self, token: InputToken, reply: InputReply) -> Result<(), Error> {
+        if let InputReply::Line(line) = &reply
+            && line.len() > REPLY_LIMIT
+        {
+            let (field, value) = ("reply".to_owned(), format!("{} bytes", line.len()));
+            let rule = format!("must have at most {REPLY_LIMIT}; more goes through a file");
+            return Err(ConfigError::Invalid { field, value, rule }.into());
+        }
         let (done, answered) = oneshot::channel();
         let nobody = || Error::from(ExecutionError::NoSuchInput { token: token.clone() });
         let ask = Ask::Answer { token: token.clone(), reply, done };
@@ -188,6 +252,30 @@ impl Port {
                 runtime.spawn(async move { asks.send(ask).await });
             }
         }
+    }
+
+    /// The newest portable checkpoint of its line.
+    pub(crate) fn line(&self) -> Option<CheckpointId> {
+        self.book().line
+    }
+
+    /// It was saved as that checkpoint, or goes on from it.
+    pub(crate) fn note_line(&self, checkpoint: CheckpointId) {
+        self.book().line = Some(checkpoint);
+    }
+
+    /// It goes on from a session in which so many executions had ended.
+    pub(crate) fn note_executions(&self, executions: u64) {
+        self.book().info.executions = executions;
+    }
+
+    /// Admits nothing from now on but a save, until the seal is dropped.
+    pub(crate) fn seal(self: &Arc<Self>) -> Result<Sealed, Error> {
+        let mut book = self.book();
+        book.standing.admits(self.id)?;
+        book.standing = Standing::Sealed;
+        drop(book);
+        Ok(Sealed(Arc::clone(self)))
     }
 
     /// What is known of the session now.
@@ -243,12 +331,25 @@ impl Port {
     }
 }
 
+/// Keeps everything but a save from being admitted. Dropped, it opens the session again, unless that was closed or has crashed meanwhile.
+#[derive(Debug)]
+pub(crate) struct Sealed(Arc<Port>);
+
+impl Drop for Sealed {
+    fn drop(&mut self) {
+        let mut book = self.0.book();
+        if matches!(book.standing, Standing::Sealed) {
+            book.standing = Standing::Open;
+        }
+    }
+}
+
 impl Standing {
     fn admits(&self, session: SessionId) -> Result<(), Error> {
         match self {
             Self::Open => Ok(()),
             Self::Crashed(cause) => Err(SessionError::Crashed { session, cause: cause.clone() }.into()),
-            Self::Closed => Err(SessionError::Closed { session }.into()),
+            Self::Closed | Self::Sealed => Err(SessionError::Closed { session }.into()),
             Self::Gone(error) => Err(error.clone()),
         }
     }

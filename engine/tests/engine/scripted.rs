@@ -127,6 +127,8 @@ async fn serve(mut wire: Wire, secret: Secret, lie: Lie, shared: Arc<Shared>) {
         python: "3.11.7".into(),
         implementation: "scripted".into(),
         pid: 1,
+        restored: None,
+        adopted: None,
         features: vec![],
         proof: if lie == Lie::WrongProof { "0".repeat(64) } else { proof },
     };
@@ -309,6 +311,7 @@ fn executed(execute: &Execute, status: Status, value: Option<&str>) -> Executed 
         error: None,
         changes: Changes::default(),
         warnings: vec![],
+        transaction: None,
         timings: Timings::default(),
         cpu_us: 0,
         memory_bytes: 0,

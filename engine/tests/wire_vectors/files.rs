@@ -79,7 +79,10 @@ pub(crate) fn vectors<T: DeserializeOwned>(file: &str) -> Vec<T> {
 }
 
 pub(crate) fn valid() -> Vec<Valid> {
-    ["handshake.json", "control.json", "session.json", "files.json"].into_iter().flat_map(vectors).collect()
+    ["handshake.json", "control.json", "session.json", "checkpoint.json", "files.json"]
+        .into_iter()
+        .flat_map(vectors)
+        .collect()
 }
 
 pub(crate) fn schema() -> Value {

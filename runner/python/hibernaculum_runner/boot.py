@@ -5,6 +5,8 @@
                                                                                                 └── in a forked child:
                                                                                                     a session (session/)
 
+Where the boot message names a `tunnel`, the process becomes that first (tunnel/), and the keeper is its child.
+
 The host reads one line on stdout: `hibernaculum-ready {...}`, or `hibernaculum-failed {code, what, why, how}`. Whatever
 else is printed before it (by preloaded modules, for instance) goes to stderr.
 """
@@ -52,6 +54,8 @@ def main(boot: Dict[str, Any]) -> NoReturn:
     try:
         _check(boot)
         _clear_up(boot["runner_dir"])
+        if "tunnel" in boot:
+            _go_below_a_tunnel(boot)
         keeper = Keeper(boot["linger_ms"], boot["socket"], boot.get("remove", []))
     except StartError as failure:
         _say("failed", failure.told, 1)
@@ -70,6 +74,19 @@ def main(boot: Dict[str, Any]) -> NoReturn:
         how = "see what it printed on stderr; a preloaded module is the first suspect"
         _say("failed", _told("sandbox.start", "the supervisor died as it started", f"signal {number}", how), 1)
     os._exit(0 if ready else 1)
+
+
+def _go_below_a_tunnel(boot: Dict[str, Any]) -> None:
+    """Comes back in a child of the tunnel's, with its lifeline for stdin."""
+    from .tunnel import start
+
+    try:
+        listener = start.bind(boot["tunnel"])
+    except start.PortError as error:
+        how = "choose another port"
+        _say("failed", _told("sandbox.start", "the tunnel cannot listen", str(error), how), 1)
+        os._exit(start.PORT_IN_USE)
+    start.fork(listener, boot)
 
 
 def _supervise(boot: Dict[str, Any], keeper_pid: int, starter: int, is_cached: bool) -> NoReturn:
@@ -137,10 +154,11 @@ def _start(boot: Dict[str, Any], keeper_pid: int) -> "tuple[Dict[str, Any], Any]
 def _prepare_environment(socket: str) -> None:
     """What sessions find in their environment. The directory for `%pip` is made: what is not there when imports begin,
     they never look at."""
+    from .session.mainmodule import PACKAGES, own_packages
+
     os.environ.setdefault("MPLBACKEND", "agg")  # else matplotlib looks for a screen
-    place = os.path.join(os.path.dirname(os.path.abspath(socket)), "packages")
     try:
-        os.mkdir(os.environ.setdefault("HIBERNACULUM_PACKAGES", place))
+        os.mkdir(os.environ.setdefault(PACKAGES, own_packages(socket)))
     except OSError:
         pass  # it is there, or `%pip install` will say why not
 
@@ -186,6 +204,9 @@ def _check(boot: Dict[str, Any]) -> None:
     remove = boot.get("remove", [])
     if not isinstance(remove, list) or not all(isinstance(path, str) and os.path.isabs(path) for path in remove):
         wrong.append("remove")
+    tunnel = boot.get("tunnel", {"port": 1, "window_ms": 1})
+    if not (isinstance(tunnel, dict) and all(isinstance(tunnel.get(name), int) for name in ("port", "window_ms"))):
+        wrong.append("tunnel")
     if wrong or not all(isinstance(module, str) for module in boot["preload"]) or boot["protocol"] != PROTOCOL:
         why = f"wrong or missing: {', '.join(wrong) or 'preload or protocol'}"
         how = "host and runner must be of one version"

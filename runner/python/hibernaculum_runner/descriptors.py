@@ -6,7 +6,7 @@ import os
 import socket
 import struct
 import termios
-from typing import Iterable, Set, Tuple
+from typing import Iterable, List, Set, Tuple
 
 # User code closes, dups and counts the low ones; `closerange(3, 64)` is a common idiom.
 LOWEST = 900
@@ -14,6 +14,7 @@ LOWEST = 900
 _PASSCRED = 16  # SO_PASSCRED
 _CREDENTIALS = 2  # SCM_CREDENTIALS
 _CREDENTIALS_SPACE = socket.CMSG_SPACE(12)
+_ONE_RIGHT_SPACE = socket.CMSG_SPACE(4)
 
 
 # What `move_high` and `channel` made in this process: a forked session closes all but its own.
@@ -84,14 +85,33 @@ def channel() -> Tuple[int, int]:
 
 
 def receive_with_pid(fd: int, size: int = 4096) -> Tuple[bytes, int]:
-    """One message of a channel and its sender's pid as the kernel vouches for it (0: unknown)."""
-    sock = socket.socket(fileno=fd)
+    """One message of a channel and its sender's pid as the kernel vouches for it (0: unknown).
+
+    No room for SCM_RIGHTS is offered: descriptors that somebody sends are dropped by the kernel.
+    """
+    data, pid, _fds = _receive(fd, size, _CREDENTIALS_SPACE)
+    return data, pid
+
+
+def receive_with_rights(fd: int, size: int = 4096) -> Tuple[bytes, int, List[int]]:
+    """The same, and a descriptor that came along (the kernel drops any others), which is the caller's then."""
+    return _receive(fd, size, _CREDENTIALS_SPACE + _ONE_RIGHT_SPACE)
+
+
+def _receive(fd: int, size: int, space: int) -> Tuple[bytes, int, List[int]]:
+    # told what it is: else it would ask the kernel each time
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, fd)
     try:
-        # no room for SCM_RIGHTS is offered: descriptors that somebody sends are dropped by the kernel
-        data, ancillary, _flags, _address = sock.recvmsg(size, _CREDENTIALS_SPACE, socket.MSG_DONTWAIT)
+        data, ancillary, _flags, _address = sock.recvmsg(size, space, socket.MSG_DONTWAIT | socket.MSG_CMSG_CLOEXEC)
     finally:
         sock.detach()
+    pid = 0
+    fds = array.array("i")
     for level, kind, content in ancillary:
-        if level == socket.SOL_SOCKET and kind == _CREDENTIALS and len(content) >= 12:
-            return data, struct.unpack("3i", content[:12])[0]
-    return data, 0
+        if level != socket.SOL_SOCKET:
+            continue
+        if kind == _CREDENTIALS and len(content) >= 12:
+            pid = struct.unpack("3i", content[:12])[0]
+        elif kind == socket.SCM_RIGHTS:
+            fds.frombytes(content[: len(content) - len(content) % 4])
+    return data, pid, list(fds)

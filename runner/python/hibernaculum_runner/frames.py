@@ -11,6 +11,7 @@ the message stands `{"transfer": id, "bytes": n}`.
 """
 
 import json
+import json.decoder
 from typing import Any, Dict, List, Optional, Union
 
 MAX_FRAME = 16 << 20
@@ -26,6 +27,7 @@ Json = Dict[str, Any]
 # Made once: json.dumps with arguments builds an encoder at each call. What JSON has not (NaN) must never slip through.
 _dumps = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _loads = json.loads
+_scan = json.decoder.JSONDecoder().scan_once  # `loads` without its checks
 
 
 class ProtocolError(Exception):
@@ -93,13 +95,27 @@ class Outgoing:
         data = text.encode()
         if len(data) <= MAX_INLINE:
             return text
-        self._transfer += 1
+        transfer = self.fresh()
         view = memoryview(data)
         for start in range(0, len(data), MAX_CHUNK):
             piece = view[start : start + MAX_CHUNK]
-            self._chunks.append(encode_chunk_head(self._transfer, len(piece)))
+            self._chunks.append(encode_chunk_head(transfer, len(piece)))
             self._chunks.append(piece)  # type: ignore[arg-type]
-        return {"transfer": self._transfer, "bytes": len(data)}
+        return {"transfer": transfer, "bytes": len(data)}
+
+    def fresh(self) -> int:
+        """The id of a transfer that somebody sends himself."""
+        self._transfer += 1
+        return self._transfer
+
+    @property
+    def last_transfer(self) -> int:
+        """The last id that was used."""
+        return self._transfer
+
+    def go_on_from(self, transfer: int) -> None:
+        """Another process has used the ids up to that one, on the same connection."""
+        self._transfer = max(self._transfer, transfer)
 
     def take(self) -> bytes:
         """The chunks that must be sent before the message. Empty in the common case."""
@@ -131,6 +147,18 @@ class Decoder:
         else:
             self._buffer = bytearray(self._buffer) + data
 
+    def take(self, data: bytes) -> Optional[Json]:
+        """`feed`, then `next`. One whole message in one read, the common case, goes without a detour."""
+        if not self._buffer and len(data) == 4 + int.from_bytes(data[:4], "big"):
+            try:
+                message, end = _scan(str(data[4:], "utf-8"), 0)
+                if type(message) is dict and end == len(data) - 4:  # (in characters and bytes: what is ASCII)
+                    return message
+            except (ValueError, StopIteration, RecursionError):
+                pass  # `next` says what is wrong with it
+        self.feed(data)
+        return self.next()
+
     def wanted(self) -> int:
         """How many bytes the next read should ask for."""
         buffer = self._buffer
@@ -141,6 +169,12 @@ class Decoder:
     def pending(self) -> bool:
         """Whether bytes of an incomplete frame wait for the rest."""
         return bool(self._buffer)
+
+    def take_raw(self, limit: int) -> bytes:
+        """At most so many of the bytes that were fed and are not used, for who reads frames himself."""
+        data = bytes(self._buffer[:limit])
+        self._buffer = self._buffer[limit:]
+        return data
 
     def _length(self) -> int:
         length = int.from_bytes(self._buffer[:4], "big") & ~_CHUNK

@@ -70,7 +70,7 @@ class Keeper:
                         _let_go_of_output()
                 elif fd == _LIFELINE and data == b"":
                     poll.unregister(_LIFELINE)
-                    self._terminated = self._lifeline_counts
+                    self._terminated = self._terminated or self._lifeline_counts
             status = _reap(supervisor)
         ready = ready or bool(_read(started))  # it may have ended just after
         processes.end_descendants()

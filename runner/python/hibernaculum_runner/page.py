@@ -38,9 +38,8 @@ TEXT_BASE = 6  #           session: position of the buffer's first byte
 TEXT_SENT = 7  #           session: position up to which text has been sent; differs from TEXT_BASE only within a flush
 TEXT_STREAM = 8  #         session: 1 or 2, whose text the buffer holds
 TEXT_EXECUTION = 9  #      session: the execution that the buffer's text belongs to
-EPOCH = 10  #              supervisor: connection epoch (guards, a later issue, raise it)
-GUARD_EXECUTION = 11  #    session: the execution that a guard stands for (a later issue)
-GUARD_PID = 12  #          session: the guard's pid (a later issue)
+INTERRUPT_SEEN = 10  #     session: the last interrupt that it noticed, by its serial
+GUARD_EXECUTION = 11  #    session: the execution for which a guard stands, 0 where none does
 LAST_ENDED = 13  #         session: number of the last execution that ended; set before EXECUTION becomes 0
 
 TEXT_START = 4096

@@ -22,7 +22,7 @@ except ImportError:
     import socket as sockets
 
 PREAMBLE = b"\nhibernaculum-relay 1\n"
-_CHUNK = 256 << 10
+_CHUNK = 64 << 10  # a buffer of 128 KiB is mapped and unmapped for each read: 13 us
 _STDIN, _STDOUT = 0, 1
 
 

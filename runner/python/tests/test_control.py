@@ -1,6 +1,7 @@
 """The control connection: what it is asked it answers, once, in the protocol's words, whatever it is asked."""
 
 import os
+import random
 import signal
 import time
 import unittest
@@ -57,6 +58,39 @@ class ControlTest(unittest.TestCase):
             self.assertEqual(control.answers.pop(None)["error"]["code"], -32600)
         control.send({"jsonrpc": "2.0", "id": 999, "result": {}})  # an answer to nothing
         self.assertEqual(self.host.stats()["errors"], before)
+
+    def test_whatever_is_said_at_random_each_request_is_answered_once_and_sessions_go_on(self) -> None:
+        control, session = self.host.control, self.host.session()
+        session.execute("x = 41")
+        before = self.host.stats()["errors"]
+        dice = random.Random(20261127)
+        numbers = [True, -1, 0, 1, 7, 1 << 52, 1 << 53, 1 << 80, 1.5]
+        values = [*numbers, None, "", "x", "é" * 5000, "\0", [], [[]], {}, {"a": 1}]
+        asked = set()
+        for _ in range(1000):
+            method = dice.choice(
+                ["interrupt", "watch", "credit", "kill", "close", "stats", "execute", "hello", "", "é"]
+            )
+            # what would end the session is said of others only
+            names = [*values, session.name] if method in ("interrupt", "watch", "credit") else values
+            fields = [name for name in ("execution", "bytes", "reason", "other") if dice.random() < 0.8]
+            params = {name: dice.choice(values) for name in fields}
+            if dice.random() < 0.8:
+                params["session"] = dice.choice(names)
+            if dice.random() < 0.5:
+                control.notify(method, **params)
+            else:
+                asked.add(control.ask(method, **params))
+        control.until(lambda: asked <= control.answers.keys(), "an answer to each request")
+        for request in asked:
+            answer = control.answers.pop(request)
+            self.assertTrue(("result" in answer) != ("error" in answer), answer)
+        control.read_for(0.1)
+        self.assertFalse(asked & control.answers.keys(), "one was answered twice")
+        control.answers.clear()  # refusals of notifications
+        self.assertEqual(self.host.stats()["errors"], before, "a handler failed")
+        self.assertEqual(session.value("x + 1"), 42)
+        self.assertEqual(self.host.session().value("1 + 1"), 2)
 
     def test_unknown_sessions_are_no_error(self) -> None:
         control = self.host.control

@@ -175,16 +175,6 @@ class RunnerEndsTest(unittest.TestCase):
 
 
 class LingerTest(unittest.TestCase):
-    def test_a_runner_that_may_linger_waits_for_another_host(self) -> None:
-        with Host(linger_ms=60_000) as host:
-            session = host.session()
-            session.execute("x = 41")
-            host.control.close()
-            host.process.stdin.close()
-            host.control = host.connect("control")
-            self.assertEqual(session.value("x + 1"), 42)
-            self.assertIn(session.name, host.stats()["sessions"])
-
     def test_a_runner_lingers_no_longer_than_it_was_told(self) -> None:
         with Host(linger_ms=300) as host:
             session = host.session()
@@ -200,7 +190,7 @@ class LingerTest(unittest.TestCase):
             host.control.close()
             host.control = host.connect("control")
             host.control.read_for(0.5)
-            self.assertEqual(session.value("1"), 1)
+            self.assertIn(session.name, host.stats()["sessions"])
 
 
 class SessionEndsTest(unittest.TestCase):

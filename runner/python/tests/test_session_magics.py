@@ -7,7 +7,7 @@ from typing import List, Optional
 
 from session_case import SessionCase
 
-from hibernaculum_runner.session.magics.rewrite import NAME, rewritten
+from hibernaculum_runner.session.magics.rewrite import LONGEST, NAME, rewritten
 
 WHEEL = r"""
 import zipfile
@@ -38,6 +38,9 @@ class Rewriting(unittest.TestCase):
             ("if x:\n    %time f()", "if x:\n    M.line('time', 'f()')"),
             ("%%bash -e\necho\nls", "M.cell('bash', '-e', 'echo\\nls', 2)"),
             ("\n\n%%time\n1", "\n\nM.cell('time', '', '1', 4)"),
+            ("# why\n  \n  # how\n%%time\n1", "\n\n\nM.cell('time', '', '1', 5)"),
+            ("%%bash\r\necho\r\nls\r\n", "M.cell('bash', '', 'echo\\nls\\n', 2)"),
+            ("x = 1\r\n!ls\r\n", "x = 1\nM.system('ls')\n"),
             ("!a \\\n b\nx", "M.system('a   b')\n\nx"),
             ("len?", "M.help('len', 1)"),
             ("?os.path", "M.help('os.path', 1)"),
@@ -58,6 +61,11 @@ class Rewriting(unittest.TestCase):
             "'%d' \\\n% 5",
         ):
             self.assertIsNone(self.becomes(text), text)
+
+    def test_text_of_many_megabytes_is_not_walked_through(self) -> None:
+        self.assertIsNone(self.becomes("x = 1\n" * LONGEST + "!ls"))
+        body = "x\n" * LONGEST
+        self.assertEqual(self.becomes("%%writefile x\n" + body), f"M.cell('writefile', 'x', {body!r}, 2)")
 
     def test_a_magic_behind_such_text_is_seen(self) -> None:
         self.assertEqual(self.becomes("s = '''\n!a\n'''\n!b"), "s = '''\n!a\n'''\nM.system('b')")
@@ -92,6 +100,18 @@ class Magics(SessionCase):
         self.host.control.notify("interrupt", session=self.session.name, execution=self.session.execution)
         self.assertEqual(self.session.connection.answer(request)["status"], "interrupted")
         self.assertEqual(self.run_code("left = !pgrep -f 'sleep 60[01]' | xargs\nleft").value in ("[]", "['']"), True)
+
+    def test_an_interrupt_of_the_wait_for_a_stubborn_command_ends_it_at_once(self) -> None:
+        request = self.begin("!trap '' INT; echo $$$$; while :; do sleep 600; done")
+        self.host.control.until(lambda: self.session.raw().endswith(b"\n"), "the command's process id")
+        command = int(self.session.raw())
+        self.interrupt()
+        self.host.control.read_for(0.5)  # `subprocess` itself waits for a quarter of a second first
+        began = time.monotonic()
+        self.interrupt()
+        self.assertEqual(self.end(request).status, "interrupted")
+        self.assertLess(time.monotonic() - began, 0.7, "it waited for the rest of the grace")
+        self.assertFalse(os.path.exists(f"/proc/{command}"))
 
     def test_scripts(self) -> None:
         self.assertEqual(self.run_code("%%bash --out text\necho $((6 * 7))").status, "completed")

@@ -12,7 +12,8 @@ from typing import Any, Callable, Dict
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from hibernaculum_runner.session import changes, evaluate, names, reply, sources, tracebacks, values
+from hibernaculum_runner.page import EXECUTION, INTERRUPT_SEEN, INTERRUPT_SERIAL, INTERRUPT_TARGET, Page
+from hibernaculum_runner.session import changes, evaluate, interrupts, names, reply, sources, tracebacks, values
 from hibernaculum_runner.session.history import History
 
 
@@ -331,6 +332,36 @@ class Describing(unittest.TestCase):
         history.begin("5")
         history.value(5)
         self.assertEqual((space["_"], space["__"], space["Out"][5]), (4, "theirs", 5))
+
+
+class Interrupting(unittest.TestCase):
+    def test_one_that_comes_as_its_execution_begins_is_not_taken_for_the_last_ones(self) -> None:
+        page = Page("test")
+        self.addCleanup(page.close)
+        parts = interrupts.Interrupts(page)
+
+        def told(execution: int) -> None:
+            page.slots[INTERRUPT_TARGET] = execution
+            page.slots[INTERRUPT_SERIAL] += 1
+
+        page.slots[EXECUTION] = 4
+        parts.begin()
+        told(4)
+        parts.handler(2, None)  # at depth 1: the execution has ended, all but its number
+        self.assertTrue(parts.pending)
+        page.slots[EXECUTION] = 5
+        told(5)
+        parts.handler(2, None)  # its number stands there, and it has not begun
+        parts.begin()
+        self.assertTrue(parts.pending)
+        page.slots[EXECUTION] = 6
+        parts.begin()
+        self.assertFalse(parts.pending)
+        page.slots[EXECUTION] = 7
+        told(7)  # and no signal
+        parts.begin()
+        self.assertTrue(parts.pending)
+        self.assertEqual(page.slots[INTERRUPT_SEEN], page.slots[INTERRUPT_SERIAL])
 
 
 class Keeping(unittest.TestCase):

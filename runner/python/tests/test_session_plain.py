@@ -1,12 +1,14 @@
 """Plain tracebacks: character for character what the standard library says, in every version."""
 
+import json
+import linecache
 import sys
 import traceback
 import unittest
-from typing import Any, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from hibernaculum_runner.session import tracebacks
-from hibernaculum_runner.session.plain import Plain, plain
+from hibernaculum_runner.session.plain import plain
 from hibernaculum_runner.session.sources import Sources
 
 PLAIN = [
@@ -20,11 +22,11 @@ PLAIN = [
     "def f():\n    raise RuntimeError('inner')\n\nf()",
     "def f(n):\n    g(n)\ndef g(n):\n    raise TypeError(n)\nf(1)",
     "if True:\n    raise IndexError(1)",
-    "raise SystemExit(3)",
     "import time; time.sleep(-1)",
 ]
 ANY = [
     *PLAIN,
+    "raise SystemExit(3)",
     "1 / 0",
     "x = 1 / 0",
     "x = int('a')",
@@ -111,17 +113,20 @@ ANY = [
 ]
 
 
-def told(code: str) -> Tuple[Optional[Plain], str, List[Any]]:
-    """What `plain` makes of the exception of some code, and what the library does."""
+def told(code: str) -> Tuple[Optional[Dict[str, Any]], str, List[Any]]:
+    """What `plain` makes of the exception of some code, and what the library does: text and frames."""
     sources = Sources()
     sources.add("<cell 1>", code)
     try:
         exec(compile(code, "<cell 1>", "exec", 0, True), {"__name__": "__main__"})
     except BaseException as problem:
         tb = tracebacks.user_part(problem.__traceback__, sources.__contains__)
-        quick = plain(problem, tracebacks.message(problem), tb, sources.__contains__, tracebacks.is_own)
+        quick = plain(problem, sources.__contains__, tracebacks.is_own)
         formatted = traceback.TracebackException(type(problem), problem, tb)
-        return quick, "".join(formatted.format()), tracebacks._frames(formatted)
+        if quick is not None:
+            whole = tracebacks.described(problem, sources.__contains__)
+            assert json.loads(quick) == whole, (json.loads(quick), whole)
+        return quick and json.loads(quick), "".join(formatted.format()), tracebacks._frames(formatted)
     raise AssertionError(f"no exception: {code}")
 
 
@@ -139,8 +144,8 @@ class PlainTracebacks(unittest.TestCase):
             with self.subTest(code):
                 quick, text, frames = told(code)
                 if quick is not None:
-                    self.assertEqual(quick.text, text)
-                    self.assertEqual(quick.frames, frames)
+                    self.assertEqual(quick["traceback"], text)
+                    self.assertEqual(quick["frames"], frames)
 
     def test_the_plain_ones_are_told_plainly(self) -> None:
         for code in PLAIN:
@@ -158,8 +163,28 @@ class PlainTracebacks(unittest.TestCase):
                 with self.subTest(code):
                     self.assertIsNone(told(code)[0])
 
-    def test_an_exception_without_frames_is_its_last_line(self) -> None:
-        self.assertEqual(plain(ValueError("x"), "x", None, bool, bool), Plain("ValueError: x\n", []))
+    def test_what_no_user_code_raised_is_left_to_the_library(self) -> None:
+        self.assertIsNone(plain(ValueError("x"), bool, bool))
+
+    def test_a_message_that_user_code_makes_is_left_to_who_guards_it(self) -> None:
+        for argument in ("[]", "type('S', (str,), {})()", "object()", "1, print"):
+            with self.subTest(argument):
+                self.assertIsNone(told(f"raise ValueError({argument})")[0])
+        for argument in ("'text'", "1, 2.5", "None, True", ""):
+            with self.subTest(argument):
+                self.assertIsNotNone(told(f"raise ValueError({argument})")[0])
+
+    def test_a_cache_of_lines_that_user_code_spoilt_is_left_to_the_library(self) -> None:
+        entries = [(1, None, lines, "x") for lines in (None, [], [None], [b"x"])]
+        for spoilt in (None, (), *entries):
+            with self.subTest(spoilt):
+                sources = Sources()
+                sources.add("<cell 1>", "raise ValueError")
+                try:
+                    exec(compile("raise ValueError", "<cell 1>", "exec"), {})
+                except ValueError as problem:
+                    linecache.cache["<cell 1>"] = spoilt  # type: ignore[assignment]
+                    self.assertIsNone(plain(problem, sources.__contains__, tracebacks.is_own))
 
     @unittest.skipIf(sys.version_info < (3, 11), "there are no marks before 3.11")
     def test_marks_are_told_where_they_are_simple(self) -> None:
@@ -174,11 +199,10 @@ class PlainTracebacks(unittest.TestCase):
         try:
             exec(compile("call()", "<cell 1>", "exec"), {"call": lambda: _raise()})
         except KeyboardInterrupt as problem:
-            tb = tracebacks.user_part(problem.__traceback__, sources.__contains__)
-            quick = plain(problem, "", tb, sources.__contains__, lambda name: name == __file__)
+            quick = plain(problem, sources.__contains__, lambda name: name == __file__)
             assert quick is not None
-            self.assertEqual([frame["file"] for frame in quick.frames], ["<cell 1>"])
-            self.assertTrue(quick.text.endswith("\nKeyboardInterrupt\n"))
+            self.assertEqual([frame["file"] for frame in json.loads(quick)["frames"]], ["<cell 1>"])
+            self.assertTrue(json.loads(quick)["traceback"].endswith("\nKeyboardInterrupt\n"))
 
 
 if __name__ == "__main__":

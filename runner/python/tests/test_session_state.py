@@ -244,9 +244,9 @@ class Requests(SessionCase):
         from host import RefusedError
 
         with self.assertRaises(RefusedError) as caught:
-            self.session.connection.request("checkpoint.save")
+            self.session.connection.request("checkpoint.melt")
         self.assertEqual((caught.exception.number, caught.exception.code), (-32601, "transport.protocol"))
-        self.assertIn("checkpoint.save", caught.exception.data["what"])
+        self.assertIn("checkpoint.melt", caught.exception.data["what"])
         self.assertEqual(self.value("1 + 1"), 2)
 
     def test_wrong_parameters_are_refused_and_cost_nothing(self) -> None:

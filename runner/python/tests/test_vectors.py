@@ -25,7 +25,7 @@ def vectors(name: str) -> List[Dict[str, Any]]:
 
 
 def valid() -> List[Dict[str, Any]]:
-    names = ("handshake.json", "control.json", "session.json", "files.json")
+    names = ("handshake.json", "control.json", "session.json", "checkpoint.json", "files.json")
     return [vector for name in names for vector in vectors(name)]
 
 

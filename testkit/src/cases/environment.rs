@@ -33,9 +33,12 @@ async fn variables_of_the_host_are_not(cx: &Context) -> Outcome {
         return Err(Failure::lacks("cargo", "there is no variable in the host's environment to look for"));
     };
     let session = cx.session().await?;
-    let code = format!("import os\n{name:?} in os.environ, {value:?} in os.environ.values(), 'PATH' in os.environ");
-    session.run(code).await?.expect_value("(False, False, True)")?;
-    Ok(())
+    let told = session.run("import os\n[[*os.environ], [*os.environ.values()]]").await?;
+    let json = told.expect_completed()?.json().cloned().unwrap_or_default();
+    let [names, values]: [Vec<String>; 2] = serde_json::from_value(json).map_err(|error| Failure::new(error.to_string()))?;
+    ensure("the control: PATH is there", names.iter().any(|there| there == "PATH"))?;
+    ensure(&format!("{name} is not there"), !names.contains(&name))?;
+    ensure(&format!("nothing has the value of {name}"), values.iter().all(|there| !there.contains(&value)))
 }
 
 async fn the_working_directory_is_its_own_and_empty(cx: &Context) -> Outcome {

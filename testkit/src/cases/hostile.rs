@@ -28,12 +28,16 @@ cases! { "hostile":
     a_flood_of_connections_hurts_nobody [INTERRUPT],
     half_a_handshake_hurts_nobody [INTERRUPT],
     interrupts_from_inside_hurt_nobody_else [INTERRUPT],
+    a_forged_rollback_hurts_one_session [Need::Feature(Feature::MemoryTransactions)],
 }
 
 /// How long the attack may go on.
 const ATTACK: Duration = Duration::from_secs(3);
 /// How long a neighbour's answer may take meanwhile. A machine that is overloaded has the time to breathe; a supervisor that waits has not.
 const ANSWER: Duration = Duration::from_secs(8);
+
+/// How often the neighbour is asked at least. (So often, and not so long: a recorded run is asked as often, whatever the clock.)
+const ROUNDS: u32 = 15;
 
 /// Runs an attack beside a neighbour.
 async fn attack(cx: &Context, code: &str) -> Outcome {
@@ -45,7 +49,9 @@ async fn attack(cx: &Context, code: &str) -> Outcome {
     tokio::pin!(attacking);
     let mut is_over = false;
     let begun = Instant::now();
-    while !is_over || begun.elapsed() < Duration::from_millis(300) {
+    let mut rounds = 0;
+    while !is_over || rounds < ROUNDS {
+        rounds += 1;
         let answer = tokio::time::timeout(ANSWER, neighbour.run("x + 1"));
         tokio::pin!(answer);
         let answered = loop {
@@ -270,4 +276,35 @@ for _ in range(50):
 while True: time.sleep(1)",
     )
     .await
+}
+
+async fn a_forged_rollback_hurts_one_session(cx: &Context) -> Outcome {
+    let (attacker, neighbour) = (cx.session().await?, cx.session().await?);
+    neighbour.run("x = 41").await?.expect_completed()?;
+    attacker.run("y = 1").await?.expect_completed()?;
+    // The answer that the host waits for, on the session's own connection; and then no rollback.
+    let forge = r#"
+import json, os, socket, time
+y = 2
+number = int(__import__('sys')._getframe().f_code.co_filename.strip('<>').split()[1])
+answer = {"jsonrpc": "2.0", "id": number, "result": {"execution": number, "status": "failed", "count": 1, "transaction": "rolled_back",
+    "error": {"type": "Forged", "module": "builtins", "message": "", "traceback": "Forged", "frames": []},
+    "timings": {"compile_us": 1, "run_us": 1, "capture_us": 1}, "cpu_us": 1, "memory_bytes": 1, "memory_delta": 0, "raw": [0, 0], "text_pos": 0, "at": 1}}
+body = json.dumps(answer).encode()
+for name in os.listdir('/proc/self/fd'):
+    try:
+        if socket.socket(fileno=os.dup(int(name))).type == socket.SOCK_STREAM:
+            os.write(int(name), len(body).to_bytes(4, 'big') + body)
+    except OSError:
+        pass
+time.sleep(60)
+"#;
+    let policy = hibernaculum_core::TransactionPolicy::CommitOnSuccess { scope: hibernaculum_core::TransactionScope::Memory };
+    let request = ExecutionRequest::new(forge).transaction(policy).timeout(Duration::from_mins(1));
+    let result = attacker.run(request).await?;
+    ensure("it was no success", result.status() != Status::Completed)?;
+    neighbour.run("x + 1").await?.expect_value("42")?;
+    let after = attacker.run("globals().get('y')").await?;
+    ensure("what it did is undone, or all is lost", matches!(after.json(), None | Some(serde_json::Value::Number(_))))?;
+    ensure_eq("what the attacker has of it", after.json().is_some_and(|y| *y == 2), false)
 }

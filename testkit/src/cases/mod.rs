@@ -15,8 +15,8 @@ macro_rules! subjects {
 
 subjects! {
     state, values, output, order, displays, stdin, errors, tracebacks, asynchrony, interrupts, deadlines, queue, cancellation,
-    attach, background, main_module, processes, descriptors, crashes, recovery, sandboxes, sessions, isolation, limits,
-    refusals, bad_input, hostile, namespace, files, magics, info, environment, preload, large,
+    attach, background, main_module, processes, descriptors, crashes, recovery, transactions, guard, live, sandboxes, sessions, isolation, limits,
+    refusals, bad_input, hostile, namespace, portable, recall, snapshots, adoption, files, magics, info, environment, preload, large,
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ const NAMESPACE: Need = Need::Feature(Feature::Namespace);
 cases! { "namespace":
     smoke names_are_listed_with_type_shape_and_preview [NAMESPACE],
     names_are_chosen_by_prefix_and_kind [NAMESPACE],
+    a_question_that_no_message_holds_is_refused [NAMESPACE],
     listing_names_runs_no_user_code [NAMESPACE],
     thousands_of_names_are_listed [NAMESPACE],
     an_array_is_told_by_dtype_and_shape [NAMESPACE],
@@ -75,6 +76,16 @@ async fn names_are_chosen_by_prefix_and_kind(cx: &Context) -> Outcome {
     ensure_eq("data by prefix", names(data.prefix("df_")).await?, ["df_1", "df_2"].map(String::from).to_vec())?;
     let all = ["math", "df_1", "df_2", "other", "df_f"].map(String::from).to_vec();
     ensure_eq("all", names(NamespaceFilter::default()).await?, all)
+}
+
+/// Whatever of a request is not bounded by a rule of its own is bounded by the frame: told as the caller's, and nothing is hurt.
+async fn a_question_that_no_message_holds_is_refused(cx: &Context) -> Outcome {
+    let session = cx.session().await?;
+    let filter = NamespaceFilter::default().kinds(vec![VariableKind::Data; 3_000_000]);
+    let error = session.namespace().list(filter).await.expect_code("config.invalid")?;
+    ensure_eq("field", error.explain().details.get("field").cloned(), Some("request".into()))?;
+    session.run("1").await?.expect_value("1")?;
+    Ok(())
 }
 
 async fn listing_names_runs_no_user_code(cx: &Context) -> Outcome {

@@ -3,7 +3,7 @@
 use crate::prelude::*;
 
 cases! { "order":
-    smoke prints_and_awaited_children_keep_their_order,
+    prints_and_awaited_children_keep_their_order,
     the_two_streams_keep_their_order,
     a_hundred_thousand_lines_keep_their_order,
     children_of_every_sort_come_after_earlier_prints,

@@ -6,7 +6,7 @@ use crate::prelude::*;
 
 cases! { "output":
     smoke print_is_seen_while_the_code_runs,
-    smoke output_of_processes_is_seen_while_they_run,
+    output_of_processes_is_seen_while_they_run,
     stdout_and_stderr_are_told_apart,
     text_without_a_newline_is_not_held_back,
     smoke output_that_looks_like_the_protocol_is_only_output,

@@ -65,7 +65,7 @@ async fn ask(cx: &Context, session: &Session, feature: Feature) -> Result<Result
             backend.checkpoint(&id, CheckpointRequest::new(CheckpointKind::Portable)).await.map(drop)
         }
         Feature::Linger => {
-            spec.on_host_loss = HostLoss::Linger(Duration::from_mins(1));
+            spec.on_host_loss = Some(HostLoss::Linger(Duration::from_mins(1)));
             Sandbox::create(backend, spec).await.map(drop)
         }
         other => return Err(Failure::new(format!("the suite knows no call for {other}"))),

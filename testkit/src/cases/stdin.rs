@@ -16,6 +16,7 @@ cases! { "stdin":
     smoke input_does_not_eat_the_next_command [INPUT],
     an_answer_that_nobody_waits_for_is_refused [INPUT],
     an_answer_counts_once [INPUT],
+    an_answer_that_is_too_long_is_refused_and_the_question_stands [INPUT],
     a_question_can_be_interrupted [INPUT, INTERRUPT],
     a_question_meets_its_deadline [INPUT, INTERRUPT],
     denied_input_raises_an_eof_error_that_says_why,
@@ -69,6 +70,18 @@ async fn an_answer_may_be_long_and_of_any_characters(cx: &Context) -> Outcome {
     let second = run.until_question().await?;
     session.answer(&second.token, "ü\t😀 'quoted' \\n").await?;
     run.finish().await?.expect_value("(2000001, '€', \"ü\\t😀 'quoted' \\\\n\")")?;
+    Ok(())
+}
+
+async fn an_answer_that_is_too_long_is_refused_and_the_question_stands(cx: &Context) -> Outcome {
+    const LIMIT: usize = 64 << 20;
+    let session = cx.session().await?;
+    let mut run = session.watch(asking("len(input())")).await?;
+    let question = run.until_question().await?;
+    let error = session.answer(&question.token, "x".repeat(LIMIT + 1)).await.expect_code("config.invalid")?;
+    ensure_eq("field", error.explain().details.get("field").cloned(), Some("reply".into()))?;
+    session.answer(&question.token, "x".repeat(LIMIT)).await?;
+    run.finish().await?.expect_value("67108864")?;
     Ok(())
 }
 

@@ -4,8 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use hibernaculum_core::{
-    Event, EventKind, ExecutionRequest, FileInfo, InputReply, NamespaceListing, Outcome, SandboxInfo,
-    SandboxSpec, SessionInfo, SessionSpec,
+    CheckpointInfo, Event, EventKind, ExecutionRequest, FileInfo, InputReply, Manifest, NamespaceListing,
+    Outcome, SandboxInfo, SandboxSpec, SessionInfo, SessionSpec, SnapshotInfo,
 };
 
 /// A call that a saboteur may leave out, or make little of.
@@ -27,6 +27,18 @@ pub(super) enum Call {
     Delete,
     /// Removing a file.
     Remove,
+    /// Going back to a checkpoint.
+    Restore,
+    /// Undoing a transaction that waits.
+    Rollback,
+    /// Deleting a checkpoint.
+    DeleteCheckpoint,
+    /// Closing what was put to sleep.
+    Sleep,
+    /// Deleting a snapshot.
+    DeleteSnapshot,
+    /// Instead of a fork, the sandbox itself is given.
+    Fork,
 }
 
 /// What a saboteur does. Everything that it does not mention passes as it is.
@@ -52,6 +64,15 @@ pub(super) trait Bend: Send + Sync {
     }
     fn attach_after(&self, seq: u64) -> u64 {
         seq
+    }
+    fn checkpoint(&self, info: &mut CheckpointInfo) {
+        let _ = info;
+    }
+    fn manifest(&self, manifest: &mut Manifest) {
+        let _ = manifest;
+    }
+    fn snapshot(&self, info: &mut SnapshotInfo) {
+        let _ = info;
     }
     fn answer(&self, reply: InputReply) -> InputReply {
         reply
@@ -121,6 +142,12 @@ bends! {
     BendsRequest: request(ExecutionRequest);
     /// Which names a session has.
     BendsNames: names(NamespaceListing);
+    /// What is told of a checkpoint that was made.
+    BendsCheckpoint: checkpoint(CheckpointInfo);
+    /// What is told of what a checkpoint holds.
+    BendsManifest: manifest(Manifest);
+    /// What is told of a snapshot that was made.
+    BendsSnapshot: snapshot(SnapshotInfo);
     /// Which files a directory has.
     BendsFiles: files(Vec<FileInfo>);
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use hibernaculum_core::{
-    Backend, Error, Execution, ExecutionId, ExecutionRequest, Features, FileBody, FileInfo, InputReply,
-    InputToken, NamespaceFilter, NamespaceListing, ReprLimits, SandboxCheckpoints, SandboxExecution,
-    SandboxFiles, SandboxId, SandboxInfo, SandboxSpec, Sandboxes, SessionId, SessionInfo, SessionSpec, Value,
-    async_trait,
+    Backend, CheckpointId, CheckpointInfo, CheckpointRequest, Error, Execution, ExecutionId,
+    ExecutionRequest, Features, FileBody, FileInfo, InputReply, InputToken, Manifest, NamespaceFilter,
+    NamespaceListing, ReprLimits, SandboxCheckpoints, SandboxExecution, SandboxFiles, SandboxId, SandboxInfo,
+    SandboxSnapshots, SandboxSpec, Sandboxes, SessionId, SessionInfo, SessionSpec, SnapshotId, SnapshotInfo,
+    Value, async_trait,
 };
 
 use super::bends::{Bend, Call};
@@ -55,6 +56,18 @@ impl Sandboxes for Sabotaged {
         if !self.omits(Call::Abandon) {
             self.honest.abandon(sandbox);
         }
+    }
+
+    async fn adopt(&self) -> Result<Vec<SandboxInfo>, Error> {
+        self.honest.adopt().await
+    }
+
+    async fn release(&self, sandbox: &SandboxId) -> Result<(), Error> {
+        self.honest.release(sandbox).await
+    }
+
+    fn sandboxes_backend(&self) -> &str {
+        self.honest.sandboxes_backend()
     }
 }
 
@@ -163,9 +176,116 @@ impl SandboxExecution for Sabotaged {
     }
 }
 
+#[async_trait]
 impl SandboxCheckpoints for Sabotaged {
     fn checkpoints_backend(&self) -> &str {
         self.honest.checkpoints_backend()
+    }
+
+    async fn checkpoint(
+        &self,
+        session: &SessionId,
+        request: CheckpointRequest,
+    ) -> Result<CheckpointInfo, Error> {
+        let mut info = self.honest.checkpoint(session, request).await?;
+        self.bend.checkpoint(&mut info);
+        Ok(info)
+    }
+
+    async fn checkpoints(&self, session: &SessionId) -> Result<Vec<CheckpointInfo>, Error> {
+        self.honest.checkpoints(session).await
+    }
+
+    async fn restore(&self, session: &SessionId, checkpoint: &CheckpointId) -> Result<(), Error> {
+        if self.omits(Call::Restore) { Ok(()) } else { self.honest.restore(session, checkpoint).await }
+    }
+
+    async fn branch(&self, checkpoint: &CheckpointId, spec: SessionSpec) -> Result<SessionInfo, Error> {
+        self.honest.branch(checkpoint, spec).await
+    }
+
+    async fn delete_checkpoint(&self, checkpoint: &CheckpointId) -> Result<(), Error> {
+        if self.omits(Call::DeleteCheckpoint) {
+            Ok(())
+        } else {
+            self.honest.delete_checkpoint(checkpoint).await
+        }
+    }
+
+    async fn stored_checkpoints(&self) -> Result<Vec<CheckpointInfo>, Error> {
+        self.honest.stored_checkpoints().await
+    }
+
+    async fn manifest(&self, checkpoint: &CheckpointId) -> Result<Manifest, Error> {
+        let mut manifest = self.honest.manifest(checkpoint).await?;
+        self.bend.manifest(&mut manifest);
+        Ok(manifest)
+    }
+
+    async fn wake(
+        &self,
+        sandbox: &SandboxId,
+        checkpoint: &CheckpointId,
+        spec: SessionSpec,
+    ) -> Result<SessionInfo, Error> {
+        self.honest.wake(sandbox, checkpoint, spec).await
+    }
+
+    async fn hibernate(
+        &self,
+        session: &SessionId,
+        request: CheckpointRequest,
+    ) -> Result<CheckpointInfo, Error> {
+        if self.omits(Call::Sleep) {
+            self.honest.checkpoint(session, request).await
+        } else {
+            self.honest.hibernate(session, request).await
+        }
+    }
+
+    async fn commit(&self, session: &SessionId, execution: &ExecutionId) -> Result<(), Error> {
+        self.honest.commit(session, execution).await
+    }
+
+    async fn rollback(&self, session: &SessionId, execution: &ExecutionId) -> Result<(), Error> {
+        if self.omits(Call::Rollback) {
+            self.honest.commit(session, execution).await
+        } else {
+            self.honest.rollback(session, execution).await
+        }
+    }
+}
+
+#[async_trait]
+impl SandboxSnapshots for Sabotaged {
+    fn snapshots_backend(&self) -> &str {
+        self.honest.snapshots_backend()
+    }
+
+    async fn snapshot(&self, sandbox: &SandboxId, name: Option<String>) -> Result<SnapshotInfo, Error> {
+        let mut info = self.honest.snapshot(sandbox, name).await?;
+        self.bend.snapshot(&mut info);
+        Ok(info)
+    }
+
+    async fn snapshots(&self) -> Result<Vec<SnapshotInfo>, Error> {
+        self.honest.snapshots().await
+    }
+
+    async fn restore_snapshot(&self, snapshot: &SnapshotId, spec: SandboxSpec) -> Result<SandboxInfo, Error> {
+        self.honest.restore_snapshot(snapshot, spec).await
+    }
+
+    async fn delete_snapshot(&self, snapshot: &SnapshotId) -> Result<(), Error> {
+        if self.omits(Call::DeleteSnapshot) { Ok(()) } else { self.honest.delete_snapshot(snapshot).await }
+    }
+
+    async fn fork_sandbox(&self, sandbox: &SandboxId, spec: SandboxSpec) -> Result<SandboxInfo, Error> {
+        if self.omits(Call::Fork) {
+            self.honest.get(sandbox).await
+        } else {
+            self.honest.fork_sandbox(sandbox, spec).await
+        }
     }
 }
 

@@ -2,13 +2,14 @@
 
 use hibernaculum_core::{
     CrashCause, Event, EventKind, ExecutionId, InputReply, Limits, OutputStream, RecoveryPolicy, StateAfter,
-    Status, StdinPolicy, Timeout, Value,
+    Status, StdinPolicy, Timeout, TransactionPolicy, TransactionScope, Value,
 };
 
 use super::Saboteur;
 use super::bends::{
-    AttachesFromTheFirst, Bend, BendsAnswer, BendsEvents, BendsFiles, BendsInfo, BendsList, BendsNames,
-    BendsOutcome, BendsPath, BendsPieces, BendsRequest, BendsSandbox, BendsSession, Call, Omits,
+    AttachesFromTheFirst, Bend, BendsAnswer, BendsCheckpoint, BendsEvents, BendsFiles, BendsInfo, BendsList,
+    BendsManifest, BendsNames, BendsOutcome, BendsPath, BendsPieces, BendsRequest, BendsSandbox,
+    BendsSession, BendsSnapshot, Call, Omits,
 };
 
 /// What a saboteur does, boxed.
@@ -160,6 +161,41 @@ saboteurs! {
         path.replace("..", ".").trim_start_matches('/').replace('\0', "")
     });
     removes_nothing breaks a_directory_is_removed_with_everything_in_it: Omits(Call::Remove);
+    mends_no_crash breaks a_crash_under_a_guard_costs_one_execution: BendsSession(|spec| {
+        spec.recovery = RecoveryPolicy::FreshOnCrash;
+    });
+    forgets_transactions breaks every_policy_does_to_every_outcome_what_the_table_says: BendsRequest(|request| {
+        request.transaction = TransactionPolicy::None;
+    });
+    undoes_names_only breaks what_a_rollback_undoes_goes_beyond_names: BendsRequest(|request| {
+        if let TransactionPolicy::CommitOnSuccess { scope }
+        | TransactionPolicy::RollbackOnFailure { scope }
+        | TransactionPolicy::Explicit { scope } = &mut request.transaction
+        {
+            *scope = TransactionScope::Bindings;
+        }
+    });
+    says_kept_where_it_was_undone breaks every_kind_of_crash_is_named_and_mended: BendsOutcome(|outcome| {
+        outcome.state = StateAfter::Kept;
+    });
+    commits_in_place_of_a_rollback breaks a_transaction_is_settled_once: Omits(Call::Rollback);
+    goes_back_to_nothing breaks a_session_goes_back_to_a_live_checkpoint: Omits(Call::Restore);
+    restores_no_names breaks a_portable_checkpoint_brings_the_names_back: Omits(Call::Restore);
+    recovers_to_nothing breaks a_crash_goes_back_to_the_newest_portable_checkpoint: BendsSession(|spec| {
+        spec.recovery = RecoveryPolicy::FreshOnCrash;
+    });
+    forgets_whose_child_a_checkpoint_is breaks lineage_is_kept: BendsCheckpoint(|info| info.parent = None);
+    warns_of_nothing_that_a_copy_lacks breaks what_a_checkpoint_does_not_carry_is_warned_of:
+        BendsCheckpoint(|info| info.warnings.clear());
+    tells_all_as_saved breaks what_cannot_be_saved_is_told_and_the_rest_is_there: BendsManifest(|manifest| {
+        manifest.variables.retain(hibernaculum_core::SavedVariable::is_saved);
+    });
+    keeps_deleted_checkpoints breaks a_deleted_checkpoint_is_unknown: Omits(Call::DeleteCheckpoint);
+    sleeps_with_open_eyes breaks a_hibernated_session_wakes_with_its_id_its_history_and_its_count: Omits(Call::Sleep);
+    tells_nothing_of_what_a_snapshot_lacks breaks what_a_snapshot_cannot_hold_is_told:
+        BendsSnapshot(|info| info.warnings.clear());
+    keeps_deleted_snapshots breaks a_deleted_snapshot_is_gone: Omits(Call::DeleteSnapshot);
+    forks_nothing breaks a_fork_is_a_sandbox_of_its_own: Omits(Call::Fork);
     repeats_what_was_seen breaks an_execution_that_runs_is_taken_up_in_the_middle: AttachesFromTheFirst;
 }
 

@@ -1,16 +1,17 @@
 //! How the actor sets things going: processes, executions, the steps of the ladder.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use hibernaculum_core::{EventKind, ExecutionRequest, StdinPolicy};
+use hibernaculum_core::{CheckpointId, EventKind, ExecutionRequest, RecoveryPolicy, StdinPolicy};
 use tokio::time::Instant;
 
 use super::{Actor, KILL_WAIT};
-use crate::sandbox::{Order, loss};
-use crate::session::job::{Running, Work, wall_clock};
-use crate::session::link::Link;
+use crate::sandbox::{Order, Start, loss};
+use crate::session::job::{Job, RunningJob, Work, wall_clock};
+use crate::session::link::{Connecting, Link};
 use crate::session::machine::{Effect, Input, Stop};
+use crate::session::memo::{self, ExecutionMemo};
+use crate::session::state;
 use crate::wire::messages::{self, Execute};
 use crate::wire::{Frame, WireError, rpc};
 
@@ -22,33 +23,49 @@ impl Actor {
             // `answered` knows what to tell.
             Effect::Finish => self.ladder = None,
             Effect::Lose(stop) => self.lose(stop),
+            Effect::Restore(stop) if self.recovery.is_some() => self.recovered(stop),
+            Effect::Restore(stop) => self.restored(stop),
             Effect::Start => self.connect(),
+            Effect::Recall => self.recall(),
             Effect::RefuseAll => self.refuse_all(),
             Effect::EndAll => self.end_all(),
             Effect::FailAll => self.fail_all(),
         }
     }
 
-    /// Starts a process for the session.
+    /// Connects to a process for the session: the first time to the branch that it is, if it is one; then to its guard where one waits, else
+    /// to a fresh one.
     pub(super) fn connect(&mut self) {
+        let branch = self.parts.branch.take().map(|(checkpoint, _)| checkpoint);
+        self.link = Link::Connecting(self.dial(branch, false));
+    }
+
+    /// Another connection, which nobody has yet.
+    pub(super) fn dial(&mut self, branch: Option<CheckpointId>, replace: bool) -> Connecting {
         let (dial, session) = (Arc::clone(&self.parts.dial), self.parts.port.id());
         self.process += 1;
         let (sandbox, mut lost) = (self.parts.sandbox, self.parts.lost.clone());
-        self.link = Link::Connecting(Box::pin(async move {
-            match dial.session(session).await {
+        let start = Start { branch, replace, adopt: self.is_adopting };
+        Box::pin(async move {
+            match dial.session(session, start).await {
                 Ok(connection) => Ok(connection),
                 Err(error) => Err(loss::explain(error, sandbox, &mut lost).await),
             }
-        }));
+        })
     }
 
     /// Begins the next execution of the queue; whether there was one.
     pub(super) fn begin(&mut self) -> bool {
         let Some(mut job) = self.queue.pop_front() else { return false };
+        if let Some(error) = self.objection(&job) {
+            self.parts.port.ended(None);
+            job.ring.fail(error);
+            return true;
+        }
         let now = Instant::now();
         let mut events = Vec::new();
         if job.is_code() {
-            job.warnings.extend(self.loss.take());
+            job.warnings.append(&mut self.losses);
             let (written, dropped) = self.background.take();
             events = written;
             if dropped > 0 {
@@ -57,7 +74,8 @@ impl Actor {
             }
         }
         self.number += 1;
-        if let Err(error) = self.send_work(&job.work) {
+        self.woken = None;
+        if let Err(error) = self.send_work(&job) {
             // Nothing was sent: the caller's own message cannot be written.
             self.number -= 1;
             self.parts.port.ended(None);
@@ -65,10 +83,9 @@ impl Actor {
             return true;
         }
         let queued = now.duration_since(job.admitted);
-        let (number, questions) = (self.number, HashMap::new());
+        self.parts.port.note_number(self.number);
         let ring = Arc::clone(&job.ring);
-        self.running =
-            Some(Running { job, number, queued, sent: now, questions, watched: false, wrote: false });
+        self.running = Some(RunningJob::new(job, self.number, queued, now));
         self.apply(Input::Begin);
         for (kind, at) in events {
             ring.push(kind, at);
@@ -77,18 +94,22 @@ impl Actor {
         true
     }
 
-    fn send_work(&mut self, work: &Work) -> Result<(), WireError> {
-        match work {
-            Work::Code(request) => self.send_code(request),
+    pub(super) fn send_work(&mut self, job: &Job) -> Result<(), WireError> {
+        match &job.work {
+            Work::Code(request) => self.send_code(request, job),
             Work::Names(question) => match &mut self.link {
                 Link::Up(halves) => question.push(self.number, &mut halves.1),
                 _ => Ok(()),
             },
+            Work::State(request) => self.send_state(*request),
+            Work::Save(work) => self.send_save(work),
+            Work::Load(work) => self.send_load(work),
         }
     }
 
-    fn send_code(&mut self, request: &ExecutionRequest) -> Result<(), WireError> {
+    fn send_code(&mut self, request: &ExecutionRequest, job: &Job) -> Result<(), WireError> {
         let script = request.script.as_ref();
+        let memo = self.parts.lingers.then(|| ExecutionMemo::new(request, job, self.parts.port.info()));
         let mut execute = Execute {
             stdin: Some(match request.stdin {
                 StdinPolicy::Ask => messages::StdinPolicy::Ask,
@@ -99,6 +120,9 @@ impl Actor {
             argv: script.and_then(|script| script.argv.clone()),
             store_history: (!request.store_history).then_some(false),
             value_bytes: Some(request.output.value.as_u64()),
+            transaction: state::transaction(request.transaction),
+            guard: self.parts.spec.recovery == RecoveryPolicy::Guard,
+            memo: memo.as_ref().and_then(memo::write),
             ..Execute::new(self.number, request.id.to_string(), request.code.clone())
         };
         let Link::Up(halves) = &mut self.link else { return Ok(()) };

@@ -13,9 +13,7 @@ use crate::wire::Violation;
 impl Actor {
     /// Ends what nobody wants any more, or what came too late.
     pub(super) fn drop_unwanted(&mut self) {
-        if self.state == State::Running
-            && self.running.as_ref().is_some_and(|running| running.job.is_unwanted())
-        {
+        if self.may_stop() && self.running.as_ref().is_some_and(|running| running.job.is_unwanted()) {
             self.apply(Input::Stop(Stop::Interrupt));
         }
         if self.queue.iter().any(Job::is_unwanted) {
@@ -37,7 +35,8 @@ impl Actor {
                 running.watched = true;
                 self.orders.push_back(Order::Watch { session, execution: running.number });
             }
-            if self.state == State::Running && running.job.is_late(now) {
+            let is_late = running.job.is_late(now);
+            if is_late && self.may_stop() {
                 self.apply(Input::Stop(Stop::Deadline));
             }
         }
@@ -77,7 +76,11 @@ impl Actor {
             self.merge.close();
         } else {
             self.parting = None;
-            self.apply(Input::Stop(Stop::Protocol));
+            if self.is_recovering() {
+                self.give_up_load();
+            } else {
+                self.apply(Input::Stop(Stop::Protocol));
+            }
         }
     }
 }

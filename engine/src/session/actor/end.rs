@@ -4,45 +4,71 @@ use std::sync::Arc;
 
 use hibernaculum_core::{
     CrashCause, Error, EventKind, Outcome, OutputStream, RecoveryPolicy, SandboxError, SessionError, Source,
-    StateAfter, Status, TransportError,
+    StateAfter, Status,
 };
 
-use super::Actor;
-use crate::session::decode::Decoder;
-use crate::session::job::{Job, Running, wall_clock};
-use crate::session::machine::{Input, State, Stop};
-use crate::session::merge::Merge;
-use crate::session::outcome;
+use super::{Actor, recall};
+use crate::session::job::{Job, RunningJob, wall_clock};
+use crate::session::machine::{Input, Next, State, Stop};
 use crate::session::ring::Ring;
+use crate::session::{outcome, state};
 use crate::wire::RpcError;
-use crate::wire::messages::Executed;
+use crate::wire::messages::{self, Executed};
 
 impl Actor {
     /// The session answered the running execution, and everything before the answer was delivered.
     pub(super) fn answered(&mut self, answer: Result<Box<Executed>, RpcError>) {
+        let is_load = self.is_recovering();
         let stop = match self.state {
+            // Whose state is on its way back has answered already.
+            State::Restoring(_) if !is_load => return,
             State::Killing(_) => return,
             State::Stopping(stop) => Some(stop),
             _ => None,
         };
         let Some(running) = self.running.take() else { return };
         self.flush_decoders(&running);
+        let ring = Arc::clone(&running.job.ring);
+        let executed = match answer {
+            Ok(executed) => executed,
+            Err(error) if is_load => return ring.fail(state::refusal(&error, &running.job.work)),
+            Err(error) => return self.fail(&ring, state::refusal(&error, &running.job.work)),
+        };
+        if is_load {
+            return recall::answered(running, *executed);
+        }
+        if self.is_undone_by_guard(&running, &executed) {
+            return self.hold(running, executed);
+        }
+        let state = self.settle(&running, &executed);
+        self.finish(running, *executed, stop, state, Some(Input::Answered));
+    }
+
+    /// Tells how the running execution ended, as the session answered it, after the machine's step, if that is still to be taken.
+    pub(super) fn finish(
+        &mut self,
+        running: RunningJob,
+        executed: Executed,
+        stop: Option<Stop>,
+        state: StateAfter,
+        input: Option<Input>,
+    ) {
         let (ring, is_code) = (Arc::clone(&running.job.ring), running.job.is_code());
-        match answer {
-            Ok(executed) => {
-                let at = crate::sandbox::timestamp(executed.at);
-                match outcome::answered(running, *executed, stop) {
-                    Ok(outcome) => {
-                        self.note_end(&outcome, is_code);
-                        self.apply(Input::Answered);
-                        ring.push(EventKind::Finished(Box::new(outcome)), at);
-                    }
-                    Err(error) => self.fail(&ring, crate::failure::wire(error, "reading a result")),
+        let at = crate::sandbox::timestamp(executed.at);
+        match outcome::answered(running, executed, stop, state) {
+            Ok(outcome) => {
+                self.note_end(&outcome, is_code);
+                if let Some(input) = input {
+                    self.apply(input);
                 }
+                ring.push(EventKind::Finished(Box::new(outcome)), at);
             }
             Err(error) => {
-                let violation = format!("it refused to execute: {}", error.explain().what);
-                self.fail(&ring, TransportError::Protocol { violation, source: None }.into());
+                self.parts.port.ended(None);
+                if let Some(input) = input {
+                    self.apply(input);
+                }
+                ring.fail(crate::failure::wire(error, "reading a result"));
             }
         }
     }
@@ -53,7 +79,7 @@ impl Actor {
         ring.fail(error);
     }
 
-    fn note_end(&self, outcome: &Outcome, is_code: bool) {
+    pub(super) fn note_end(&self, outcome: &Outcome, is_code: bool) {
         self.parts.port.ended(is_code.then_some(outcome.timings.run));
         self.parts.port.note(|info| {
             if outcome.memory.as_u64() > 0 {
@@ -63,7 +89,7 @@ impl Actor {
     }
 
     /// A character that never became whole is told as far as it came.
-    fn flush_decoders(&mut self, running: &Running) {
+    pub(super) fn flush_decoders(&mut self, running: &RunningJob) {
         for (decoder, stream) in self.decoders.iter_mut().zip([OutputStream::Stdout, OutputStream::Stderr]) {
             let text = decoder.finish();
             if !text.is_empty() {
@@ -77,17 +103,27 @@ impl Actor {
         let Some(died) = self.death.take() else { return };
         self.parting = None;
         self.ladder = None;
-        self.cause = Some(match self.state {
+        let next = match (died.state, self.parts.spec.recovery) {
+            (messages::State::Guarded, _) => Next::Guard,
+            (_, RecoveryPolicy::None) => Next::Nothing,
+            (_, RecoveryPolicy::FromCheckpoint) if self.opened.is_none() => Next::Checkpoint,
+            _ => Next::Fresh,
+        };
+        match self.state {
+            // It is the first death that has to be told, and not that of what was to mend it.
+            State::Restoring(_) if self.cause.is_some() => {}
+            State::Killing(_) if self.recovery.is_some() => {}
             // However the process went in the end: it was its host that did not let it live.
-            State::Killing(stop) => CrashCause::Killed { reason: stop.reason().to_owned() },
-            _ => outcome::cause(died.cause),
-        });
-        let recover = self.parts.spec.recovery == RecoveryPolicy::FreshOnCrash;
+            State::Killing(stop) => {
+                self.cause = Some(CrashCause::Killed { reason: stop.reason().to_owned() });
+            }
+            _ => self.cause = Some(outcome::cause(died.cause)),
+        }
         if self.opened.is_some() {
             let problem = format!("its process ended before it was ready: {}", self.last_words());
             self.tell_opened(Err(SessionError::Start { problem, source: None }.into()));
         }
-        self.apply(Input::Died { recover });
+        self.apply(Input::Died(next));
     }
 
     fn last_words(&self) -> String {
@@ -95,35 +131,60 @@ impl Actor {
     }
 
     pub(super) fn lose(&mut self, stop: Option<Stop>) {
+        let recovery = self.end_recovery();
         let cause = self.cause.clone().unwrap_or(CrashCause::Unknown);
-        let loss = format!("the session's state was lost before this execution: {cause}");
+        let lost = format!("the session's state was lost before this execution: {cause}");
         // Before anybody is told, so that who hears of it finds it counted.
         self.parts.port.note(|info| info.crashes += 1);
+        self.forget_pending(format!("it was lost when the session's process ended: {cause}"));
+        let is_anew = recovery.is_some();
+        let problems = recovery.map_or_else(Vec::new, |(_, problems)| problems);
+        self.tell_all(stop, &cause, StateAfter::Lost, &lost, problems);
+        // A recovery did this when it began, and may have spoken with the process since.
+        if !is_anew {
+            self.begin_anew();
+            self.number = 0;
+            self.parts.port.note_number(0);
+        }
+        (self.ladder, self.attempts) = (None, 0);
+        self.parts.port.note(|info| info.checkpoint = None);
+    }
+
+    /// Tells the execution that ended with its process what became of the state, and those that wait, or else the next one, what was
+    /// `before` them.
+    pub(super) fn tell_all(
+        &mut self,
+        stop: Option<Stop>,
+        cause: &CrashCause,
+        state: StateAfter,
+        before: &str,
+        problems: Vec<String>,
+    ) {
         let mut was_told = false;
-        if let Some(running) = self.running.take() {
+        let before = [before.to_owned()].into_iter().chain(problems.iter().cloned()).collect::<Vec<_>>();
+        if let Some(mut running) = self.running.take() {
             self.flush_decoders(&running);
-            let (ring, is_code) = (Arc::clone(&running.job.ring), running.job.is_code());
-            let outcome = outcome::lost(running, cause, stop);
-            self.note_end(&outcome, is_code);
-            ring.push(EventKind::Finished(Box::new(outcome)), wall_clock());
-            was_told = is_code;
+            was_told = running.job.is_code();
+            running.job.warnings.extend(problems);
+            self.tell_died(running, cause.clone(), stop, state);
         }
         for job in self.queue.iter_mut().filter(|job| job.is_code()) {
-            job.warnings.push(loss.clone());
+            job.warnings.extend(before.iter().cloned());
             was_told = true;
         }
-        self.loss = (!was_told).then_some(loss);
-        self.merge = Merge::default();
-        self.decoders = [Decoder::default(), Decoder::default()];
-        self.number = 0;
-        self.credit = 0;
+        self.losses = if was_told { Vec::new() } else { before };
     }
 
     /// No process could be started for the session.
     pub(super) fn refused(&mut self, error: Error) {
+        if self.recalls_again(&error) || self.tries_again() {
+            return;
+        }
         self.cause = None;
         let error = match error {
-            Error::Session(SessionError::Start { .. }) | Error::Sandbox(SandboxError::Lost { .. }) => error,
+            Error::Session(SessionError::Start { .. })
+            | Error::Sandbox(SandboxError::Lost { .. })
+            | Error::Checkpoint(_) => error,
             other => {
                 let problem = other.to_string();
                 SessionError::Start { problem, source: Some(Source::new(other)) }.into()
@@ -133,13 +194,14 @@ impl Actor {
             self.tell_opened(Err(error));
             self.apply(Input::Close);
         } else {
-            self.loss = Some(error.to_string());
+            self.losses = vec![error.to_string()];
             self.apply(Input::Refused);
         }
     }
 
     pub(super) fn refuse_all(&mut self) {
-        let cause = self.loss.take().filter(|_| self.cause.is_none()).unwrap_or_else(|| self.last_words());
+        let told = std::mem::take(&mut self.losses).pop();
+        let cause = told.filter(|_| self.cause.is_none()).unwrap_or_else(|| self.last_words());
         self.parts.port.crashed(cause.clone());
         let session = self.parts.port.id();
         self.fail_queue(&SessionError::Crashed { session, cause }.into());
@@ -162,10 +224,12 @@ impl Actor {
 
     pub(super) fn end_all(&mut self) {
         self.parts.port.closed();
+        self.end_recovery();
         self.take_admitted();
         if let Some(running) = self.running.take() {
             let (ring, is_code) = (Arc::clone(&running.job.ring), running.job.is_code());
-            let mut outcome = outcome::lost(running, CrashCause::Unknown, Some(Stop::Interrupt));
+            let mut outcome =
+                outcome::died(running, CrashCause::Unknown, Some(Stop::Interrupt), StateAfter::Lost);
             outcome.crash = None;
             self.note_end(&outcome, is_code);
             ring.push(EventKind::Finished(Box::new(outcome)), wall_clock());
@@ -185,6 +249,7 @@ impl Actor {
         let error = Error::from(SandboxError::Lost { sandbox: self.parts.sandbox, problem, source: None });
         self.parts.port.gone(error.clone());
         self.tell_opened(Err(error.clone()));
+        self.end_recovery();
         if let Some(running) = self.running.take() {
             self.parts.port.ended(None);
             running.job.ring.fail(error.clone());

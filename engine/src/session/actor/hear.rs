@@ -4,14 +4,14 @@ use hibernaculum_core::{EventKind, InputReply, InputToken, OutputStream};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Actor, DRAIN_WAIT, ENDED_WAIT, Item, RAW_WAIT};
+use super::{Actor, DRAIN_WAIT, ENDED_WAIT, FromSession, RAW_WAIT};
 use crate::sandbox::{Order, Told, stream, timestamp};
-use crate::session::job::Running;
+use crate::session::job::RunningJob;
 use crate::session::link::Link;
-use crate::session::machine::{Input, Stop};
-use crate::session::merge::{Merged, Text};
+use crate::session::machine::{Input, State, Stop};
+use crate::session::merge::{Merged, TextPiece};
 use crate::wire::messages::{self, Event, Executed, InputAnswer, Json, SessionAsk, SessionNotice};
-use crate::wire::text::{CarriesText, Text as WireText};
+use crate::wire::text::{CarriesText, Text};
 use crate::wire::{Incoming, RpcError, Violation, WireError, rpc};
 
 /// Raw output that is there and was not taken. A supervisor that keeps to the credit can never come near.
@@ -42,14 +42,17 @@ impl Actor {
                 }
                 match outcome {
                     Ok(result) => self.take_answer(rpc::contents("execute", result)?, message.len())?,
-                    Err(error) => self.merge.other([0; 2], message.len(), Item::Answer(Err(error))),
+                    Err(error) => self.merge.other([0; 2], message.len(), FromSession::Answer(Err(error))),
                 }
             }
             Incoming::Notification { method, params } => {
                 let mut notice = SessionNotice::parse(&method, params)?;
                 self.resolve(&mut notice)?;
-                if let SessionNotice::Event(event) = notice {
-                    self.happened(event, message.len())?;
+                match notice {
+                    SessionNotice::Event(event) => self.happened(event, message.len())?,
+                    SessionNotice::CheckpointBlob(blob) => self.blob_came(blob)?,
+                    SessionNotice::CheckpointReady(ready) => self.load_ready(ready),
+                    SessionNotice::Unknown { .. } => {}
                 }
             }
             Incoming::Request { id, method, params } => match SessionAsk::parse(&method, params)? {
@@ -58,7 +61,11 @@ impl Actor {
                     let token = InputToken::new(&format!("inp_{}_{}_{id}", self.process, input.execution));
                     let (prompt, password, at) = (input.prompt.into_string()?, input.password, input.at);
                     let (raw, bytes) = (input.raw, message.len() + prompt.len());
-                    self.merge.other(raw, bytes, Item::Question { id, token, prompt, password, at, raw });
+                    self.merge.other(
+                        raw,
+                        bytes,
+                        FromSession::Question { id, token, prompt, password, at, raw },
+                    );
                 }
                 SessionAsk::Unknown { method, .. } => {
                     let refusal = rpc::failure(Some(&id), &RpcError::unknown_method(&method))?;
@@ -74,7 +81,7 @@ impl Actor {
     fn take_answer(&mut self, mut executed: Box<Executed>, bytes: usize) -> Result<(), WireError> {
         self.resolve(&mut *executed)?;
         let long = executed.value.as_ref().map_or(0, |value| text_len(&value.repr) + json_len(value));
-        self.merge.other(executed.raw, bytes + long, Item::Answer(Ok(executed)));
+        self.merge.other(executed.raw, bytes + long, FromSession::Answer(Ok(executed)));
         Ok(())
     }
 
@@ -92,11 +99,11 @@ impl Actor {
                 let (execution, pos, raw) = (printed.execution, printed.pos, printed.raw);
                 let (stream, at, content) =
                     (stream(printed.stream), timestamp(printed.at), printed.text.into_string()?);
-                self.merge.text(Text { execution, stream, pos, raw, at, content });
+                self.merge.text(TextPiece { execution, stream, pos, raw, at, content });
             }
             Event::Display(display) => {
                 let long: usize = display.data.values().map(text_len).sum();
-                self.merge.other(display.raw, bytes + long, Item::Display(display));
+                self.merge.other(display.raw, bytes + long, FromSession::Display(display));
             }
             Event::Unknown(_) => {}
         }
@@ -123,6 +130,16 @@ impl Actor {
                     self.violated(&Violation::TextNeverCame { limit: AHEAD }.into());
                 }
             }
+            // The process that the session is about to connect to is gone: the connection will say so, unless it is there already.
+            Some(Told::Died(died))
+                if matches!(
+                    (self.state, &self.link),
+                    (State::Restoring(_) | State::Starting, Link::Connecting(_))
+                ) =>
+            {
+                self.early_death = Some(died);
+            }
+            Some(Told::Restored { ended }) => self.woke(ended),
             Some(Told::Died(died)) => {
                 self.death = Some(died);
                 self.parting = Some(Instant::now() + DRAIN_WAIT);
@@ -131,6 +148,14 @@ impl Actor {
                 }
             }
             None => self.apply(Input::SandboxGone),
+        }
+    }
+
+    /// Another process is connected: it may have been told dead before it was heard of.
+    pub(super) fn note_early_death(&mut self, pid: u32) {
+        if let Some(died) = self.early_death.take().filter(|died| died.pid == pid) {
+            self.death = Some(died);
+            self.parting = Some(Instant::now() + DRAIN_WAIT);
         }
     }
 
@@ -226,34 +251,34 @@ impl Actor {
         }
     }
 
-    fn item(&mut self, item: Item) {
-        let Some(Running { number, questions, .. }) = &self.running else { return };
+    fn item(&mut self, item: FromSession) {
+        let Some(RunningJob { number, questions, .. }) = &self.running else { return };
         let number = *number;
-        if questions.len() >= QUESTIONS && matches!(item, Item::Question { .. }) {
+        if questions.len() >= QUESTIONS && matches!(item, FromSession::Question { .. }) {
             return self.violated(&Violation::TooManyQuestions { limit: QUESTIONS }.into());
         }
         match &item {
-            Item::Display(display) => self.tell_background(display.execution, display.raw),
-            Item::Question { raw, .. } => self.tell_background(number, *raw),
-            Item::Answer(Ok(executed)) => self.tell_background(number, executed.raw),
-            Item::Answer(Err(_)) => {}
+            FromSession::Display(display) => self.tell_background(display.execution, display.raw),
+            FromSession::Question { raw, .. } => self.tell_background(number, *raw),
+            FromSession::Answer(Ok(executed)) => self.tell_background(number, executed.raw),
+            FromSession::Answer(Err(_)) => {}
         }
         let Some(running) = &mut self.running else { return };
         match item {
-            Item::Display(display) if display.execution == running.number => {
+            FromSession::Display(display) if display.execution == running.number => {
                 let at = timestamp(display.at);
                 running.wrote = true;
                 if let Ok(display) = shown(display) {
                     running.job.ring.push(EventKind::Display(display), at);
                 }
             }
-            Item::Display(_) => {}
-            Item::Question { id, token, prompt, password, at, .. } => {
+            FromSession::Display(_) => {}
+            FromSession::Question { id, token, prompt, password, at, .. } => {
                 running.wrote = true;
                 running.questions.insert(token.clone(), id);
                 running.job.ring.push(EventKind::InputRequest { token, prompt, password }, timestamp(at));
             }
-            Item::Answer(answer) => self.answered(answer),
+            FromSession::Answer(answer) => self.answered(answer),
         }
     }
 
@@ -286,7 +311,7 @@ fn json_len(value: &messages::Value) -> usize {
 }
 
 /// The length of a text that is here.
-fn text_len(text: &WireText) -> usize {
+fn text_len(text: &Text) -> usize {
     text.as_str().map_or(0, str::len)
 }
 

@@ -11,31 +11,45 @@
 //! | module | what it does |
 //! |---|---|
 //! | `hear` | takes messages in, and delivers what they bring |
+//! | `adopt` | takes a session up that an earlier host left |
 //! | `begin` | sets things going: processes, executions, the steps of the ladder |
 //! | `end` | tells how executions ended |
 //! | `clock` | what time brings |
+//! | `portable` | blobs that come and pieces that go |
+//! | `recall` | takes the session back to its newest checkpoint, after a death |
+//! | `undo` | takes the session back: to before an execution, or to a live checkpoint |
 
+mod adopt;
 mod begin;
 mod clock;
 mod end;
 mod hear;
+mod portable;
+mod recall;
+mod undo;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hibernaculum_core::{CrashCause, Error, InputReply, InputToken, SandboxId, SessionSpec, SessionState};
+use hibernaculum_core::{
+    CheckpointId, CrashCause, Error, ExecutionId, InputReply, InputToken, SandboxId, SessionSpec,
+    SessionState,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use self::recall::Recovery;
+pub(crate) use self::recall::{Found, Recall};
 use super::alarm::Alarm;
 use super::background::Background;
 use super::decode::Decoder;
-use super::job::{Job, Running};
-use super::link::{Link, LinkEvent};
+use super::job::{Job, RunningJob};
+use super::link::{Connecting, Link, LinkEvent, connected};
 use super::machine::{Input, State, step};
 use super::merge::Merge;
 use super::port::Port;
+use super::state::PendingTransaction;
 use crate::connection::Connection;
 use crate::sandbox::{Dial, Order, Told};
 use crate::wire::messages::{Died, Display, Executed};
@@ -64,7 +78,7 @@ pub(crate) enum Ask {
 
 /// What the session connection carries besides text.
 #[derive(Debug)]
-enum Item {
+enum FromSession {
     Display(Display),
     Question { id: Id, token: InputToken, prompt: String, password: bool, at: u64, raw: [u64; 2] },
     Answer(Result<Box<Executed>, RpcError>),
@@ -84,6 +98,14 @@ pub(crate) struct Parts {
     pub(crate) lost: watch::Receiver<Option<String>>,
     /// Told when the session takes code, or why it never will.
     pub(crate) opened: oneshot::Sender<Result<(), Error>>,
+    /// Finds the checkpoints that it may go back to.
+    pub(crate) recall: Arc<dyn Recall>,
+    /// The live checkpoint that it begins with, and the highest number that an execution of that had.
+    pub(crate) branch: Option<(CheckpointId, u64)>,
+    /// Whether the sandbox may outlive this host, and has to know what only the host knows.
+    pub(crate) lingers: bool,
+    /// Whether an earlier host left it.
+    pub(crate) is_adopted: bool,
 }
 
 /// The task's state.
@@ -93,20 +115,22 @@ pub(crate) struct Actor {
     opened: Option<oneshot::Sender<Result<(), Error>>>,
     state: State,
     link: Link,
-    merge: Merge<Item>,
+    merge: Merge<FromSession>,
     decoders: [Decoder; 2],
     queue: VecDeque<Job>,
-    running: Option<Running>,
+    running: Option<RunningJob>,
     /// The number of the newest execution in this process.
     number: u64,
     /// Counts the processes, so that no question of an old one can be answered in a new one.
     process: u64,
     background: Background,
     death: Option<Died>,
+    /// A death that was told while a connection was being made: that of the process at its other end, which may yet have answered.
+    early_death: Option<Died>,
     /// What ended the process last, for those who come too late.
     cause: Option<CrashCause>,
     /// What the next execution's outcome has to warn of.
-    loss: Option<String>,
+    losses: Vec<String>,
     orders: VecDeque<Order>,
     credit: u64,
     closers: Vec<oneshot::Sender<()>>,
@@ -117,6 +141,20 @@ pub(crate) struct Actor {
     parting: Option<Instant>,
     /// When raw output that a message waits for is given up, and whether that was put off once.
     awaited: Option<(Instant, bool)>,
+    /// The transaction that waits for its commit or rollback.
+    pending: Option<PendingTransaction>,
+    /// What became of the last transaction that waited, for those who come too late.
+    settled: Option<(ExecutionId, String)>,
+    /// How many child processes a rollback ended, where that was told before the answer came.
+    woken: Option<u64>,
+    /// The connection to a copy that is to take the session's place.
+    swap: Option<Connecting>,
+    /// How often a connection was tried to what follows a dead process.
+    attempts: u32,
+    /// The way back to a checkpoint, after a death.
+    recovery: Option<Recovery>,
+    /// Whether it is not known yet where the session is: nothing that is told of it can be delivered.
+    is_adopting: bool,
 }
 
 impl Actor {
@@ -136,8 +174,9 @@ impl Actor {
             process: 0,
             background: Background::default(),
             death: None,
+            early_death: None,
             cause: None,
-            loss: None,
+            losses: Vec::new(),
             orders: VecDeque::new(),
             credit: 0,
             closers: Vec::new(),
@@ -145,7 +184,16 @@ impl Actor {
             ladder: None,
             parting: None,
             awaited: None,
+            pending: None,
+            settled: None,
+            woken: None,
+            swap: None,
+            attempts: 0,
+            recovery: None,
+            is_adopting: false,
         };
+        actor.is_adopting = actor.parts.is_adopted;
+        actor.number = actor.parts.branch.map_or(0, |(_, number)| number);
         actor.connect();
         actor
     }
@@ -156,7 +204,8 @@ impl Actor {
         while !matches!(self.state, State::Closed | State::Broken) {
             self.pump();
             self.alarm.set(self.due());
-            let may_read = self.may_read();
+            let (may_read, may_supply, is_supplying) =
+                (self.may_read(), self.may_supply(), self.is_supplying());
             // The session's own messages come last: a flood of them must not keep anything else from being heard.
             tokio::select! {
                 biased;
@@ -174,9 +223,13 @@ impl Actor {
                         self.orders.clear();
                     }
                 }
-                told = self.parts.inbox.recv() => self.on_told(told),
+                // What is told of an adopted session makes sense only once it is known where it is.
+                told = self.parts.inbox.recv(), if !self.is_adopting => self.on_told(told),
                 () = port.attention().notified() => {}
-                event = self.link.next(may_read) => self.on_link(event),
+                recalled = recall::recalled(&mut self.recovery) => self.on_recalled(recalled),
+                swapped = connected(&mut self.swap) => self.on_swapped(swapped),
+                piece = portable::next_piece(&mut self.running), if may_supply => self.supply(piece),
+                event = self.link.next(may_read, is_supplying) => self.on_link(event),
             }
         }
         self.leave().await;
@@ -185,9 +238,13 @@ impl Actor {
     /// Everything that can be done now.
     fn pump(&mut self) {
         loop {
+            if self.is_adopting {
+                return;
+            }
             self.deliver();
             self.drop_unwanted();
-            if self.is_parted() && self.merge.is_empty() {
+            self.stop_supplying();
+            if self.is_parted() && self.merge.is_empty() && self.swap.is_none() {
                 self.bury();
             } else if !(self.state == State::Idle
                 && self.link.is_up()
@@ -208,7 +265,12 @@ impl Actor {
     fn may_read(&self) -> bool {
         // More than the credit, so that text on which raw output waits can always be read.
         const WAITING: usize = 3 << 20;
-        self.merge.waiting().session < WAITING && self.has_room()
+        self.merge.waiting().session < WAITING && self.has_room() && self.has_room_for_blobs()
+    }
+
+    /// Whether what runs can be stopped: a copy that is taking the session's place is left to.
+    fn may_stop(&self) -> bool {
+        self.state == State::Running && self.swap.is_none()
     }
 
     fn has_room(&self) -> bool {
@@ -218,8 +280,7 @@ impl Actor {
     /// The next moment at which time matters.
     fn due(&self) -> Option<Instant> {
         let running = self.running.as_ref();
-        let deadline =
-            running.filter(|_| self.state == State::Running).and_then(|running| running.job.deadline);
+        let deadline = running.filter(|_| self.may_stop()).and_then(|running| running.job.deadline);
         let watch = running.filter(|running| !running.watched).map(|running| running.sent + WATCH_AFTER);
         let queued = self.queue.iter().filter_map(|job| job.deadline).min();
         let awaited = self.awaited.map(|(due, _)| due);
@@ -232,11 +293,26 @@ impl Actor {
         if state != self.state {
             tracing::trace!(session = %self.parts.port.id(), from = ?self.state, to = ?state, ?input, "step");
             self.state = state;
-            self.parts.port.note(|info| info.state = told_state(state));
+            self.tell_state();
         }
         for effect in effects.into_iter().flatten() {
             self.perform(effect);
         }
+    }
+
+    /// Has everybody know what the session is doing.
+    fn tell_state(&self) {
+        let (state, pending) = (told_state(self.state), self.pending.map(|pending| pending.execution));
+        let running = self.running.as_ref().filter(|running| running.job.is_code());
+        let execution = running.map(|running| running.job.ring.execution());
+        self.parts.port.note(|info| {
+            info.last_execution = execution.or(info.last_execution);
+            info.state = match (state, pending) {
+                (SessionState::Idle, Some(_)) => SessionState::PendingTransaction,
+                (state, _) => state,
+            };
+            info.pending = pending;
+        });
     }
 
     /// The actor's end: everything of the session is closed, and those who wait for that are told.
@@ -285,9 +361,14 @@ impl Actor {
                 let Connection { inbound, outbound, welcome } = *connection;
                 self.link = Link::Up(Box::new((inbound, outbound)));
                 self.parts.port.note(|info| info.python = welcome.python);
-                self.apply(Input::Connected);
+                self.came_up(welcome.restored.as_ref());
+                if self.is_adopting {
+                    self.adopt(welcome.adopted.unwrap_or_default());
+                }
+                self.note_early_death(welcome.pid);
                 self.tell_opened(Ok(()));
             }
+            LinkEvent::Flushed => {}
             LinkEvent::Refused(error) => self.refused(error),
             LinkEvent::Over(None) => self.parted(),
             LinkEvent::Over(Some(error)) if error.is_torn() => self.parted(),
@@ -317,7 +398,7 @@ impl std::fmt::Debug for Actor {
 /// The machine's state, as the contract tells it.
 fn told_state(state: State) -> SessionState {
     match state {
-        State::Starting => SessionState::Starting,
+        State::Starting | State::Restoring(_) => SessionState::Starting,
         State::Idle => SessionState::Idle,
         State::Running | State::Stopping(_) | State::Killing(_) => SessionState::Running,
         State::Crashed => SessionState::Crashed,

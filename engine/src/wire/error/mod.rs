@@ -99,7 +99,7 @@ impl WireError {
                 "the connection is of no further use; open a new session",
             ),
             Self::TooLong { .. } => (
-                "transport.protocol",
+                "config.invalid",
                 "a message is one frame, and a frame is bounded in both directions",
                 "send less at once; large data goes through files",
             ),

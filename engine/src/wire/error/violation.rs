@@ -62,6 +62,12 @@ pub enum Violation {
         /// The limit in force.
         limit: usize,
     },
+    /// A session sends what cannot be a piece of a checkpoint.
+    #[error("a blob of {bytes} bytes, or one whose name is none")]
+    Blob {
+        /// Its length.
+        bytes: u64,
+    },
 }
 
 /// How a transfer broke the protocol.

@@ -38,7 +38,7 @@ use super::messages::{Challenge, Hello, Role, SessionOptions, Welcome};
 /// assert!(handshake::verify_hello(&secret, &challenge, &hello).is_ok());
 /// let proof = handshake::welcome_proof(&secret, &challenge, &hello)?;
 /// # let welcome = hibernaculum_engine::wire::messages::Welcome { protocol: 1, digest: "d1".into(),
-/// #     python: "3.12.1".into(), implementation: "cpython".into(), pid: 4, features: vec![], proof };
+/// #     python: "3.12.1".into(), implementation: "cpython".into(), pid: 4, restored: None, adopted: None, features: vec![], proof };
 /// expected.verify(&secret, &welcome)?;
 /// # Ok::<(), hibernaculum_engine::wire::HandshakeError>(())
 /// ```

@@ -23,6 +23,8 @@ fn welcome(proof: String) -> Welcome {
         python: "3.11.7".into(),
         implementation: "cpython".into(),
         pid: 12,
+        restored: None,
+        adopted: None,
         features: vec![],
         proof,
     }

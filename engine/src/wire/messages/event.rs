@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use serde_json::value::RawValue;
 
-use super::{Notice, Raw, Stream, null_is_zero};
+use super::{Notice, RawJson, Stream, null_is_zero};
 use crate::wire::error::WireError;
 use crate::wire::rpc::Name;
 use crate::wire::text::{CarriesText, Text, VisitText};
@@ -28,7 +28,7 @@ pub enum Event {
     /// Something to show.
     Display(Display),
     /// An event that this version does not know; all of its parameters.
-    Unknown(Raw),
+    Unknown(RawJson),
 }
 
 impl Notice for Event {
@@ -43,7 +43,7 @@ impl Notice for Event {
         match &*name {
             "output" => serde_json::from_str(json).map(Self::Output),
             "display" => serde_json::from_str(json).map(Self::Display),
-            _ => Ok(Self::Unknown(Raw::from(params))),
+            _ => Ok(Self::Unknown(RawJson::from(params))),
         }
     }
 }

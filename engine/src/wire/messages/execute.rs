@@ -1,8 +1,9 @@
 //! What is asked on a session's connection: the host asks for an execution, the session for a line of input.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Call, Executed, StdinPolicy, null_is_zero};
+use super::{Call, Executed, StdinPolicy, Transaction, null_is_zero};
 use crate::wire::error::WireError;
 use crate::wire::text::{CarriesText, Text, VisitText};
 
@@ -41,6 +42,15 @@ pub struct Execute {
     /// The longest `repr` to send, in bytes; unset: 16 MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_bytes: Option<u64>,
+    /// How it can be undone; unset: it cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<Transaction>,
+    /// Whether a guard stands beside it, against a crash. Where none can, it runs without, and the answer warns.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guard: bool,
+    /// What the next host is to know of it, where the sandbox may outlive this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memo: Option<Value>,
 }
 
 impl Execute {
@@ -56,6 +66,9 @@ impl Execute {
             argv: None,
             store_history: None,
             value_bytes: None,
+            transaction: None,
+            guard: false,
+            memo: None,
         }
     }
 }

@@ -76,6 +76,37 @@ impl Call for FilesRename {
     type Answer = Done;
 }
 
+/// Send everything as an archive: it follows the answer as chunks with the request's id, then come [`FilesPacked`] and [`FilesEnd`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilesPack {}
+
+impl Call for FilesPack {
+    const METHOD: &'static str = "files.pack";
+    type Answer = Done;
+}
+
+/// Make what an archive holds: it follows the request as chunks with its id, then [`FilesEnd`]; the answer comes when all is there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilesUnpack {}
+
+impl Call for FilesUnpack {
+    const METHOD: &'static str = "files.unpack";
+    type Answer = FilesPacked;
+}
+
+/// What an archive held.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilesPacked {
+    /// How many files, directories and links.
+    pub files: u64,
+    /// What it could not hold, or only in part, and why.
+    pub skipped: Vec<String>,
+}
+
+impl Notice for FilesPacked {
+    const METHOD: &'static str = "files.packed";
+}
+
 /// Entries of a directory, ahead of those in the answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilesEntries {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Notice, Role, StdinPolicy};
+use super::{Adopted, Call, GoesOn, Notice, Role, StdinPolicy};
 
 /// The runner's first word on every connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,15 @@ pub struct SessionOptions {
     /// `sys.argv`; the runner's default is `[""]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub argv: Option<Vec<String>>,
+    /// The live checkpoint that it goes on from; unset: it begins afresh, or with the guard that waits for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// Whether the process that the session has now, if it has one, ends as soon as the branch is there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub replace: bool,
+    /// Whether the session is taken up that an earlier host left.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub adopt: bool,
 }
 
 /// The runner's acceptance: who it is, and that it knows the secret too.
@@ -75,6 +84,12 @@ pub struct Welcome {
     pub implementation: String,
     /// The process that answers: the supervisor, or the session itself.
     pub pid: u32,
+    /// For the role `session`: the earlier state that it goes on from; unset: it begins afresh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<GoesOn>,
+    /// For a session that is taken up: where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<Adopted>,
     /// What this runner can do beyond the protocol's floor.
     #[serde(default)]
     pub features: Vec<String>,

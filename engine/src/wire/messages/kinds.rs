@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::{
-    AskStats, Close, Credit, Died, Event, Execute, ForwardedText, Input, Interrupt, Kill, NamespaceClear,
-    NamespaceDelete, NamespaceGet, NamespaceList, NamespaceRepr, NamespaceSet, Raw, RawOutput, Shutdown,
-    Watch,
+    Adopt, AskStats, CheckpointAbort, CheckpointBlob, CheckpointDrop, CheckpointFreeze, CheckpointList,
+    CheckpointLoad, CheckpointLoaded, CheckpointReady, CheckpointSave, Close, Credit, Died, Event, Execute,
+    ForwardedText, Input, Interrupt, Kill, NamespaceClear, NamespaceDelete, NamespaceGet, NamespaceList,
+    NamespaceRepr, NamespaceSet, RawJson, RawOutput, Remember, Restored, Shutdown, TransactionCommit,
+    TransactionRollback, Watch,
 };
 use crate::wire::error::{Violation, WireError};
 use crate::wire::text::{CarriesText, VisitText};
@@ -30,7 +32,7 @@ macro_rules! kinds {
                 /// Its name.
                 method: String,
                 /// Its parameters, as they came.
-                params: Raw,
+                params: RawJson,
             },
         }
 
@@ -45,7 +47,7 @@ macro_rules! kinds {
                 let read = match method {
                     $(<$text_type as super::$via>::METHOD => <$text_type as super::$via>::read(params).map(Self::$text),)*
                     $(<$plain_type as super::$via>::METHOD => <$plain_type as super::$via>::read(params).map(Self::$plain),)*
-                    _ => Ok(Self::Unknown { method: method.to_owned(), params: Raw::from(params) }),
+                    _ => Ok(Self::Unknown { method: method.to_owned(), params: RawJson::from(params) }),
                 };
                 read.map_err(|source| Violation::Contents { kind: method.to_owned(), source }.into())
             }
@@ -86,6 +88,12 @@ kinds! {
             Close(Close),
             /// How is the sandbox doing?
             Stats(AskStats),
+            /// End a live checkpoint.
+            CheckpointDrop(CheckpointDrop),
+            /// Which live checkpoints are there?
+            CheckpointList(CheckpointList),
+            /// Who is there, of those that an earlier host left?
+            Adopt(Adopt),
             /// End everything.
             Shutdown(Shutdown),
         }
@@ -103,6 +111,8 @@ kinds! {
             Watch(Watch),
             /// More may be sent.
             Credit(Credit),
+            /// Keep something for the next host.
+            Remember(Remember),
         }
     }
 }
@@ -119,6 +129,8 @@ kinds! {
             Output(RawOutput),
             /// A session's process is dead.
             Died(Died),
+            /// A rollback is complete.
+            Restored(Restored),
         }
     }
 }
@@ -131,6 +143,10 @@ kinds! {
             Execute(Execute),
             /// Bind a name.
             NamespaceSet(NamespaceSet),
+            /// Save the names.
+            CheckpointSave(CheckpointSave),
+            /// Load names.
+            CheckpointLoad(CheckpointLoad),
         }
         plain {
             /// List the names.
@@ -143,6 +159,12 @@ kinds! {
             NamespaceDelete(NamespaceDelete),
             /// Drop all names.
             NamespaceClear(NamespaceClear),
+            /// Keep a frozen copy.
+            CheckpointFreeze(CheckpointFreeze),
+            /// Let what an execution did stay.
+            TransactionCommit(TransactionCommit),
+            /// Undo what an execution did.
+            TransactionRollback(TransactionRollback),
         }
     }
 }
@@ -154,7 +176,25 @@ kinds! {
             /// Something happened.
             Event(Event),
         }
-        plain {}
+        plain {
+            /// A blob has been sent.
+            CheckpointBlob(CheckpointBlob),
+            /// A load waits for its blobs.
+            CheckpointReady(CheckpointReady),
+        }
+    }
+}
+
+kinds! {
+    /// What a host tells a session that loads a checkpoint.
+    LoadNotice by Notice {
+        texts {}
+        plain {
+            /// All blobs have been sent.
+            Loaded(CheckpointLoaded),
+            /// The rest will not be sent.
+            Abort(CheckpointAbort),
+        }
     }
 }
 

@@ -4,41 +4,55 @@
 //! |---|---|---|
 //! | every | [`Hello`] | [`Challenge`], [`Welcome`] |
 //! | control | [`ControlCall`], [`ControlNotice`] | [`SupervisorNotice`] |
-//! | session | [`SessionCall`] | [`SessionNotice`] with its [`Event`]s, [`SessionAsk`] |
+//! | session | [`SessionCall`], [`LoadNotice`] | [`SessionNotice`] with its [`Event`]s, [`SessionAsk`] |
 //!
 //! All of them read and write JSON: the engine uses one half, a scripted runner the other. What a newer peer adds is
 //! ignored (fields) or kept (kinds, as `Unknown`; words such as a status, as `Other`).
 
+mod checkpoint;
 mod control;
 mod event;
 mod execute;
 mod files;
 mod hello;
 mod kinds;
+mod linger;
 mod namespace;
 mod outcome;
 mod output;
-mod raw;
+mod raw_json;
+mod state;
 mod stats;
 mod words;
 
+pub use checkpoint::{
+    CheckpointAbort, CheckpointBlob, CheckpointLoad, CheckpointLoaded, CheckpointReady, CheckpointSave,
+    MAX_BLOB, SaveLimits,
+};
 pub use control::{Close, Closed, Credit, Done, Interrupt, Interrupted, Kill, Killed, Shutdown, Watch};
 pub use event::{Display, Event, Printed};
 pub use execute::{Execute, Input, InputAnswer};
 pub use files::{
-    File, FileList, FilesBusy, FilesDownload, FilesEnd, FilesEntries, FilesList, FilesMkdir, FilesRemove,
-    FilesRename, FilesStat, FilesUpload,
+    File, FileList, FilesBusy, FilesDownload, FilesEnd, FilesEntries, FilesList, FilesMkdir, FilesPack,
+    FilesPacked, FilesRemove, FilesRename, FilesStat, FilesUnpack, FilesUpload,
 };
 pub use hello::{Challenge, Hello, SessionOptions, Welcome};
-pub use kinds::{ControlCall, ControlNotice, SessionAsk, SessionCall, SessionNotice, SupervisorNotice};
+pub use kinds::{
+    ControlCall, ControlNotice, LoadNotice, SessionAsk, SessionCall, SessionNotice, SupervisorNotice,
+};
+pub use linger::{Adopt, Adopted, Asked, Census, Remember};
 pub use namespace::{
     NamespaceClear, NamespaceDelete, NamespaceGet, NamespaceList, NamespaceRepr, NamespaceSet,
 };
 pub use outcome::{Change, Changes, Executed, Json, PythonError, Timings, TraceFrame, Value};
 pub use output::{Cause, Died, ForwardedText, RawOutput};
-pub use raw::Raw;
+pub use raw_json::RawJson;
+pub use state::{
+    CheckpointDrop, CheckpointFreeze, CheckpointList, Checkpoints, Dropped, GoesOn, LiveCheckpoint, Restored,
+    Transaction, TransactionCommit, TransactionRollback,
+};
 pub use stats::{AskStats, SessionStats, Stats};
-pub use words::{Role, State, Status, StdinPolicy, Stream};
+pub use words::{Role, Settled, Source, State, Status, StdinPolicy, Stream};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

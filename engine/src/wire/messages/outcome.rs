@@ -6,7 +6,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::Status;
+use super::{Settled, Status};
 use crate::wire::error::WireError;
 use crate::wire::text::{CarriesText, Text, VisitText};
 
@@ -45,6 +45,9 @@ pub struct Executed {
     /// What the caller should know, in sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What became of its transaction, where it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction: Option<Settled>,
     /// Where the time went.
     #[serde(default)]
     pub timings: Timings,

@@ -95,6 +95,30 @@ words! {
     State {
         /// It is gone.
         Lost = "lost",
+        /// A guard holds it as it was before the execution: the next connection for the session is that guard's.
+        Guarded = "guarded",
+    }
+}
+
+words! {
+    /// What became of an execution's transaction.
+    Settled {
+        /// Its effects stay.
+        Committed = "committed",
+        /// Its effects are undone; of a scope of memory, as soon as `restored` is told.
+        RolledBack = "rolled_back",
+        /// It waits for `transaction.commit` or `transaction.rollback`.
+        Pending = "pending",
+    }
+}
+
+words! {
+    /// What an earlier state was held by.
+    Source {
+        /// The guard of an execution.
+        Guard = "guard",
+        /// A live checkpoint.
+        Live = "live",
     }
 }
 

@@ -8,6 +8,8 @@
 | `files.rename` | `path`, `to` | `{}` |
 | `files.download` | `path` | a file; then its bytes as chunks, whose transfer is the request's id; then `files.end` |
 | `files.upload` | `path` | chunks and `files.end` are sent after the request; a file, when all is there |
+| `files.pack` | | `{}`; then an archive as chunks, whose transfer is the request's id; `files.packed`, `files.end` |
+| `files.unpack` | | chunks and `files.end` are sent after the request; `{"files","skipped"}`, when all is there |
 
 A refused upload is answered at once, and the connection ends: what the host still sends finds nobody.
 """
@@ -20,7 +22,7 @@ import resource
 import signal
 import socket
 import time
-from typing import Any, Dict, Iterator, List, NoReturn
+from typing import Any, Callable, Dict, Iterator, List, NoReturn
 
 from .. import frames
 from .actions import list_files, make_directory, remove, rename, stat_file
@@ -39,14 +41,14 @@ _HOW = {
 }
 
 
-def serve(connection: int, workdir: str, limits: Dict[str, Any], hello: frames.Json) -> NoReturn:
+def serve(connection: int, workdir: str, packages: str, limits: Dict[str, Any], hello: frames.Json) -> NoReturn:
     """Serves until the host lets go. Never returns."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     size = limits.get("file_bytes")
     if size is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
     try:
-        Worker(socket.socket(fileno=connection), workdir).run(hello)
+        Worker(socket.socket(fileno=connection), workdir, packages).run(hello)
     except (OSError, frames.ProtocolError, EOFError):
         pass  # the host is gone, or speaks another language
     finally:
@@ -54,9 +56,9 @@ def serve(connection: int, workdir: str, limits: Dict[str, Any], hello: frames.J
 
 
 class Worker:
-    def __init__(self, connection: socket.socket, workdir: str) -> None:
+    def __init__(self, connection: socket.socket, workdir: str, packages: str) -> None:
         self._connection = connection
-        self._workdir = workdir
+        self._workdir, self._packages = workdir, packages
         self._said, self._done = 0.0, 0
 
     def run(self, hello: frames.Json) -> None:
@@ -93,6 +95,10 @@ class Worker:
             self._upload(request, path)
         elif method == "files.download":
             self._download(request, path)
+        elif method == "files.pack":
+            self._pack(request)
+        elif method == "files.unpack":
+            self._unpack(request)
         else:
             what = f"a files connection does not know the method {method!r}"
             why = "this runner speaks an earlier version of the protocol, or the name is wrong"
@@ -100,8 +106,16 @@ class Worker:
             self._send(frames.error(request, frames.UNKNOWN_METHOD, "transport.protocol", what, why, how))
 
     def _upload(self, request: Any, path: Any) -> None:
+        self._take_in(request, lambda: upload(self._workdir, path, self._pieces()))
+
+    def _unpack(self, request: Any) -> None:
+        from .archive import unpack
+
+        self._take_in(request, lambda: unpack(self._roots(), self._pieces()))
+
+    def _take_in(self, request: Any, take: Callable[[], Dict[str, Any]]) -> None:
         try:
-            self._answer(request, upload(self._workdir, path, self._pieces()))
+            self._answer(request, take())
         except RefusedError as refused:
             self._refuse(request, refused)
             self._linger()
@@ -123,6 +137,28 @@ class Worker:
         if problem is not None:
             end["problem"] = problem
         self._send(frames.notification("files.end", end))
+
+    def _pack(self, request: Any) -> None:
+        from .archive import pack
+
+        transfer, sent = request if type(request) is int else 0, 0
+
+        def send(chunk: memoryview) -> None:
+            nonlocal sent
+            self._connection.sendall(frames.encode_chunk_head(transfer, len(chunk)))
+            self._connection.sendall(chunk)
+            sent += len(chunk)
+
+        packed = pack(self._roots(), lambda: self._answer(request, {}), send)
+        self._send(frames.notification("files.packed", _clean(packed)))
+        self._send(frames.notification("files.end", {"transfer": transfer, "bytes": sent}))
+
+    def _roots(self) -> Dict[str, str]:
+        """What an archive holds, by the names that it has there."""
+        roots = {"files": self._workdir}
+        if os.path.isdir(self._packages):
+            roots["packages"] = self._packages
+        return roots
 
     def _page(self, files: List[Dict[str, Any]]) -> None:
         self._send(frames.notification("files.entries", _clean({"files": files})))

@@ -12,5 +12,9 @@ values, changes, history, names, usage                      what an execution le
 mainmodule    `__main__` is the user's                      multiprocess   what spawn cannot import, explained
 forks         children that user code forks                 limits         rlimits
 imports       amends stdlib modules as they are imported    inspection     sources of classes
+portable      names saved and loaded, by the host's wish
+freezing      frozen copies: guards, live checkpoints       quiesce        one thread only, before a clone
+transactions  what may yet be undone                        staterequests  freeze, commit, roll back
+carried       what no copy carries                          refusal        why something is not done
 libc          two C calls of the hot path                   randomness     each session its own
 """

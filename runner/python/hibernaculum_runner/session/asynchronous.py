@@ -62,6 +62,42 @@ class Asynchronous:
 
             set_event_loop(self.loop)
 
+    @property
+    def can_move(self) -> bool:
+        """Whether the loop is of a kind that a copy of this process can take over."""
+        return self.loop.is_closed() or all(
+            hasattr(self.loop, name) for name in ("_selector", "_ssock", "_csock", "_internal_fds", "_make_self_pipe")
+        )
+
+    def take_over(self) -> None:
+        """In a copy: the loop's epoll instance and its pipe to itself are shared with the process it was copied from.
+
+        The old instance is closed without a word to the kernel, which would take the readers off the other's, too.
+        """
+        loop = self.loop
+        if loop is None or loop.is_closed():
+            return
+        old, own = loop._selector, loop._ssock.fileno()
+        new = type(old)()
+        for key in list(old.get_map().values()):
+            if key.fd != own:
+                try:
+                    new.register(key.fileobj, key.events, key.data)
+                except (OSError, ValueError):
+                    pass  # closed by now
+        loop._selector = new
+        old.close()
+        for end in (loop._ssock, loop._csock):
+            end.close()
+        loop._ssock = loop._csock = None
+        loop._internal_fds -= 1
+        loop._make_self_pipe()
+        if getattr(loop, "_signal_handlers", None):
+            import signal
+
+            signal.set_wakeup_fd(loop._csock.fileno())
+        self.make_current()  # since 3.12 asyncio forgets it in a hook of its own
+
     # -- a cell that awaits ------------------------------------------------------------------------------------------
 
     def run(self, code: Code, names: Dict[str, Any]) -> Any:
@@ -126,6 +162,14 @@ class Asynchronous:
             from asyncio import all_tasks
 
             return bool(all_tasks(loop))
+
+    def tasks(self) -> int:
+        """How many tasks are under way in it."""
+        if self.loop is None or self.loop.is_closed():
+            return 0
+        from asyncio import all_tasks
+
+        return len(all_tasks(self.loop))
 
     def idle(self) -> None:
         """Runs the loop until the host sends something. Returns with a message to be read."""

@@ -6,29 +6,43 @@ what other threads held, so a process that clones must have one thread only, and
 fork. libc notes the id of its thread; the kernel writes the child's there, at the address that libc once told it
 (PR_GET_TID_ADDRESS): without that, `abort()` in the child would signal nobody.
 
+A clone can be made *asleep*: it waits in the kernel for a message, before Python's own hooks and anything else that
+would touch its pages. Each page that it does not touch is one that is not copied.
+
 Source: clone(2), prctl(2), and CPython's `os.fork` in Modules/posixmodule.c.
 """
 
 from __future__ import annotations
 
 import _ctypes
+import errno
 import os
 import signal
 from typing import Any, Tuple
+
+from .. import processes
+from . import randomness
 
 _CLONE_PARENT, _CLONE_CHILD_SETTID, _CLONE_CHILD_CLEARTID = 0x8000, 0x01000000, 0x00200000
 _PR_GET_TID_ADDRESS = 40
 _NUMBERS = {"x86_64": 56, "aarch64": 220}  # of the system call
 _MAP_SHARED_FIXED, _MAP_PRIVATE_FIXED_ANONYMOUS, _READ_WRITE = 0x11, 0x32, 3
 _PR_SET_PDEATHSIG = 1
+_MSG_PEEK, _MSG_NOSIGNAL, _POLLIN = 2, 0x4000, 1
+SETTLED = b"s"
+"""What a clone that is made asleep says before it falls asleep: it is in a process group of its own."""
 
 
 class _Long(_ctypes._SimpleCData):  # type: ignore[misc, name-defined]
     _type_ = "l"
 
 
-class _Char(_ctypes._SimpleCData):  # type: ignore[misc, name-defined]
+class _Letter(_ctypes._SimpleCData):  # type: ignore[misc, name-defined]
     _type_ = "c"
+
+
+class _Number(_ctypes._SimpleCData):  # type: ignore[misc, name-defined]
+    _type_ = "Q"
 
 
 class _Call(_ctypes.CFuncPtr):  # type: ignore[misc, name-defined]
@@ -38,14 +52,15 @@ class _Call(_ctypes.CFuncPtr):  # type: ignore[misc, name-defined]
     _restype_ = _Long
 
 
-def _named(name: str) -> Any:
+def named(name: str) -> Any:
     call = _Call(_ctypes.dlsym(_program, name))
     return lambda *words: call(*map(_Long, words))
 
 
 _program = _ctypes.dlopen(None, 2)
-_syscall, _prctl, _mmap = _named("syscall"), _named("prctl"), _named("mmap")
-_before, _in_parent, _in_child = map(_named, ("PyOS_BeforeFork", "PyOS_AfterFork_Parent", "PyOS_AfterFork_Child"))
+_syscall, _prctl, _mmap = named("syscall"), named("prctl"), named("mmap")
+_send, _recv, _poll = named("send"), named("recv"), named("poll")
+_before, _in_parent, _in_child = map(named, ("PyOS_BeforeFork", "PyOS_AfterFork_Parent", "PyOS_AfterFork_Child"))
 
 
 def _arguments() -> Tuple[int, ...]:
@@ -69,12 +84,27 @@ class Cloner:
 
     def clone(self) -> int:
         """As `os.fork()`: 0 in the child, else its pid. Raises OSError."""
-        if len(os.listdir("/proc/self/task")) != 1:
+        return self._fork(-1, 0)
+
+    def clone_asleep(self, bed: int, parent: int) -> int:
+        """The same, but the child says `SETTLED` on the socket `bed`, and comes back only when something comes on it;
+        it ends where nothing will, and with `parent`. Its random numbers go on where they were.
+        """
+        return self._fork(bed, parent)
+
+    def _fork(self, bed: int, parent: int) -> int:
+        if processes.threads() != 1:
             raise OSError("a process with threads is not cloned")
         _before()
         pid = self._clone(*self._arguments)
         if pid == 0:
-            _in_child()
+            if bed < 0:
+                _in_child()
+                return 0
+            _sleep(bed, parent)
+            known = randomness.state()
+            _in_child()  # among its hooks is one that reseeds `random`
+            randomness.put_back(known)
             return 0
         number = _ctypes.get_errno()
         _in_parent()
@@ -90,12 +120,31 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def _sleep(bed: int, parent: int) -> None:
+    """Only calls into C, which keep what Python knows of the process as it was."""
+    os.setpgid(0, 0)  # what is sent to the session's group is not for its copies
+    die_with_parent(parent)
+    byte = _Letter(SETTLED)
+    at = _ctypes.addressof(byte)
+    _send(bed, at, 1, _MSG_NOSIGNAL)
+    waiting = _Number(bed | _POLLIN << 32)  # a struct pollfd
+    while True:
+        read = _recv(bed, at, 1, _MSG_PEEK)
+        if read > 0:
+            return
+        number = _ctypes.get_errno()
+        if read < 0 and number == errno.EAGAIN:
+            _poll(_ctypes.addressof(waiting), 1, -1)
+        elif read == 0 or number != errno.EINTR:
+            os._exit(0)
+
+
 class Mapping:
     """Where a shared mapping lies, so that another file can be mapped there: whoever holds it sees that one."""
 
     def __init__(self, memory: Any) -> None:
         self._length = len(memory)
-        view = type("View", (_ctypes.Array,), {"_type_": _Char, "_length_": self._length}).from_buffer(memory)
+        view = type("View", (_ctypes.Array,), {"_type_": _Letter, "_length_": self._length}).from_buffer(memory)
         self._address = _ctypes.addressof(view)
 
     def show(self, descriptor: int) -> None:

@@ -19,9 +19,12 @@ from ..frames import Decoder, Outgoing, ProtocolError, encode
 HOST_GONE = 0
 DESCRIPTORS_LOST = 113
 """Exit code where user code closed the runner's own descriptors: there is no session without them."""
+DEFECT = 112
+"""Exit code where the runner failed within an execution that a guard stands for."""
 PROTOCOL_BROKEN = 114
 """Exit code where the host sent what no host may send."""
 
+_WAIT_ALL = socket.MSG_WAITALL  # one call for a megabyte, where a signal does not come in between
 _scan = json.decoder.JSONDecoder().scan_once  # json.loads without its checks: a microsecond on the hot path
 
 
@@ -38,6 +41,7 @@ class Connection:
         self._socket = socket.socket(fileno=descriptor)
         self._socket.settimeout(None)
         self._receive = self._socket.recv
+        self._receive_into = self._socket.recv_into
         self._sendall = self._socket.sendall
 
     def receive(self) -> Dict[str, Any]:
@@ -75,6 +79,22 @@ class Connection:
             self._decoder.feed(self._read(self._decoder.wanted()))
         except ProtocolError:
             os._exit(PROTOCOL_BROKEN)
+
+    def fill(self, view: memoryview) -> None:
+        """Reads exactly so many bytes, whatever frames they belong to, straight to where they are to lie."""
+        held = self._decoder.take_raw(len(view))
+        view[: len(held)] = held
+        rest = view[len(held) :]
+        while rest:
+            try:
+                got = self._receive_into(rest, 0, _WAIT_ALL)
+            except ConnectionError:
+                os._exit(HOST_GONE)
+            except OSError:
+                os._exit(DESCRIPTORS_LOST)
+            if not got:
+                os._exit(HOST_GONE)
+            rest = rest[got:]
 
     def text(self, field: Any) -> str:
         """A text field of a message, whichever way it was sent. Raises ProtocolError."""
@@ -116,6 +136,12 @@ class Connection:
             self.send(frame)
         else:
             self.send(before + frame)
+
+    def renew(self) -> None:
+        """Another connection has taken the descriptor's place: what the old one left half read is nobody's."""
+        self._decoder = Decoder()
+        self.outgoing = Outgoing()
+        self.postponed.clear()
 
     def close(self) -> None:
         """In a forked child: the connection is the session's alone."""

@@ -16,27 +16,34 @@ from time import perf_counter_ns, time
 from types import FrameType
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from ..frames import INVALID_PARAMS, ProtocolError
+from ..frames import INVALID_PARAMS, REFUSED, ProtocolError
 from ..frames import error as refusal
 from ..page import EXECUTION, LAST_ENDED
-from . import mainmodule
+from . import mainmodule, tracebacks
 from .asynchronous import Asynchronous
 from .changes import Changes
 from .connection import Connection
 from .displays import Displays
 from .evaluate import Code, Compiler
 from .forks import Forks
+from .freezing import Freezer
 from .handlers import Handlers
 from .history import History
 from .imports import forget_half_imported
 from .inspection import Inspection
 from .interrupts import Interrupts
+from .plain import plain
+from .quiesce import UnclonableError
 from .rawroad import RawRoad
+from .refusal import RefusedError, unclonable
 from .reply import encode_json, error_field, frame, value_field
 from .sources import Sources
+from .staterequests import StateRequests
 from .stdin import StandardInput
 from .streams import Streams
 from .textroad import TextRoad
+from .tracebacks import is_own
+from .transactions import Transactions, wanted
 from .usage import Usage
 from .values import Value, capture
 
@@ -63,6 +70,8 @@ class Executor:
         inspection: Inspection,
         forks: Forks,
         displays: Displays,
+        channel: int,
+        freezer: Freezer,
     ) -> None:
         self.names = names
         self._slots = slots
@@ -71,12 +80,15 @@ class Executor:
         self._asynchronous, self._sources, self._inspection, self._forks = asynchronous, sources, inspection, forks
         self._displays = displays
         self.stdin_policy = "ask"
+        self.workdir = ""
         self._ours = forks.ours
         self._compiler = Compiler(self._begin_magics)
         self._usage = Usage()
         self.history = History(names)
         self.changes = Changes(names)
         self._own = frozenset(names)
+        self._transactions = Transactions(names, self._own, slots, channel, connection, freezer)
+        self._state = StateRequests(channel, freezer, self._transactions)
         self.at_end: List[Callable[[], None]] = []
         """What is done after user code, as part of it: figures are shown."""
 
@@ -99,6 +111,11 @@ class Executor:
         self.changes = Changes(self.names)
 
     @property
+    def is_guarded(self) -> bool:
+        """Whether a guard stands for what runs, or waits."""
+        return self._transactions.current is not None and self._transactions.current.has_guard
+
+    @property
     def descriptor(self) -> int:
         """What a clone must keep besides the parts."""
         return self._usage.descriptor
@@ -118,10 +135,21 @@ class Executor:
                 raise TypeError("`first_line` or `filename` has a wrong type")
             if (argv is not None and type(argv) is not list) or (limit is not None and type(limit) is not int):
                 raise TypeError("`argv` or `value_bytes` has a wrong type")
+            undoable = wanted(params)
         except (KeyError, TypeError, ProtocolError) as problem:
             self._refuse(request, "execute", problem)
             return
+        unguarded: List[str] = []
+        if undoable is not None or self._transactions.current is not None:
+            try:
+                is_copy, unguarded = self._transactions.begin(number, undoable)
+            except (RefusedError, UnclonableError) as problem:
+                self._refuse_state(request, problem)
+                return
+            if is_copy:
+                return
         warnings = self._begin(number, params.get("stdin"))
+        warnings += unguarded
         if argv is not None:
             mainmodule.run_as_file(self.names, filename, [str(word) for word in argv])
         keeps = bool(params.get("store_history", True))
@@ -134,9 +162,30 @@ class Executor:
         """Answers a question about the namespace as an execution is answered, and leaves history and changes alone."""
         from .namespace import Namespace
 
+        self._serve(request, method, params, Namespace(self.names, self._own, self.clear))
+
+    def serve_checkpoint(self, request: Any, method: str, params: Dict[str, Any]) -> None:
+        """Saves the names, or loads some, in the same way."""
+        from .portable.answers import Portable
+        from .portable.context import Context
+
+        context = Context(
+            self.names,
+            self._own,
+            self.history,
+            self._sources,
+            self._inspection,
+            self._connection,
+            self._interrupts,
+            self._ours,
+            self.workdir,
+        )
+        self._serve(request, method, params, Portable(context, self._asynchronous.tasks))
+
+    def _serve(self, request: Any, method: str, params: Dict[str, Any], asked: Any) -> None:
         try:
             number = _number(params["execution"])
-            question = Namespace(self.names, self._own, self.clear).question(method, params, self._connection.text)
+            question = asked.question(method, params, self._connection.text)
         except (KeyError, TypeError, ProtocolError) as problem:
             self._refuse(request, method, problem)
             return
@@ -163,6 +212,43 @@ class Executor:
         self.changes.since()  # what the host did is nothing that the next execution did
         times = (started, started, ended)
         self._finish(request, number, self.history.count, status, captured, problem_told, "", warnings, times)
+
+    def serve_state(self, request: Any, method: str, params: Dict[str, Any]) -> None:
+        """Answers a request about the whole of the state. Returns in copies as well, which have nothing to answer."""
+        try:
+            number = _number(params["execution"])
+            done = self._state.do(method, params)
+        except RefusedError as problem:
+            self._refuse_state(request, problem)
+            return
+        except (KeyError, TypeError) as problem:
+            self._refuse(request, method, problem)
+            return
+        if done is None:
+            return
+        warnings = self._begin(number, "deny") + done.warnings
+        now = perf_counter_ns()
+        self._let_go()
+        self.changes.since()
+        self._finish(request, number, self.history.count, "completed", None, "", done.member, warnings, (now, now, now))
+
+    def _let_go(self) -> None:
+        """Of what names were bound to that were put back. Finalizers are user code; what they raise, Python prints."""
+        try:
+            try:
+                self._interrupts.enter()
+                self._transactions.left.clear()
+            finally:
+                self._interrupts.depth = 1
+        except BaseException:
+            self._interrupts.depth = 1
+
+    def _refuse_state(self, request: Any, problem: Exception) -> None:
+        if isinstance(problem, UnclonableError):
+            problem = unclonable("the execution did not begin, for it could not have been undone", problem)
+        assert isinstance(problem, RefusedError)
+        with self._connection.lock:
+            self._connection.send_message(refusal(request, REFUSED, *problem.arguments))
 
     def _refuse(self, request: Any, method: str, problem: Exception) -> None:
         with self._connection.lock:
@@ -252,10 +338,13 @@ class Executor:
             status, problem_told = self._told(error)
             error = None  # with its traceback it holds every frame, this one included
         value = None
-        difference = self.changes.since()
         changes = ""
+        if self._transactions.current is not None:
+            changes = self._transactions.settle(status)
+            self._let_go()
+        difference = self.changes.since()
         if difference is not None:
-            changes = f',"changes":{difference.json()}'
+            changes += f',"changes":{difference.json()}'
             self._inspection.note(difference.classes(), filename)
         self._finish(
             request,
@@ -317,14 +406,15 @@ class Executor:
         """The status and the `error` field for an exception that ended an execution."""
         interrupts = self._interrupts
         status = "interrupted" if interrupts.hit and isinstance(error, KeyboardInterrupt) else "failed"
+        told = plain(error, self._sources.__contains__, is_own)
+        if told is not None:  # (and it came from user code, not from within an import)
+            return status, f',"error":{told}'
         if interrupts.hit:
             forget_half_imported(error.__traceback__)
         return status, error_field(self._described(error), self._connection.outgoing)
 
     def _described(self, error: BaseException) -> Dict[str, Any]:
         """Runs the exception's own `__str__`, which an interrupt may end."""
-        from . import tracebacks
-
         try:
             try:
                 self._interrupts.enter()
@@ -377,9 +467,12 @@ class Executor:
             self._slots[EXECUTION] = 0  # before the reply is out: what comes now is background
             connection.send_after_transfers(last_text, reply)
             text.ended(length)
+        if self._transactions.is_unsettled:
+            self._transactions.after_reply()
 
     def abandon(self) -> None:
         """The runner failed within an execution: its text goes out, and no execution runs."""
+        self._transactions.commit()
         with self._connection.lock:
             last_text, length, _ = self._text.end()
             self._slots[LAST_ENDED] = self._slots[EXECUTION]

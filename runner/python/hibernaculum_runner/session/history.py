@@ -7,7 +7,7 @@ does), and `Out` keeps the last thousand values only, for what it keeps cannot b
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Dict, List, Tuple
 
 KEPT = 1000
 NAMES = ("_", "__", "___", "In", "Out")
@@ -26,6 +26,30 @@ class History:
         self._last_but_two: Any = ""
         names["_"] = names["__"] = names["___"] = ""
         names["In"], names["Out"] = self._inputs, self._outputs
+
+    @property
+    def inputs(self) -> List[str]:
+        """The list that `In` is."""
+        return self._inputs
+
+    @property
+    def outputs(self) -> Dict[int, Any]:
+        """The dict that `Out` is."""
+        return self._outputs
+
+    @property
+    def lasts(self) -> Tuple[Any, Any, Any]:
+        """The last three values, whatever `_`, `__` and `___` are bound to."""
+        return self._last, self._last_but_one, self._last_but_two
+
+    def restore(self, count: int, inputs: List[str], outputs: Dict[int, Any], lasts: List[Any]) -> None:
+        """Goes on as another session's history; the names are bound by the caller."""
+        self.count = count
+        self._inputs[:] = inputs
+        self._outputs.clear()
+        self._outputs.update(outputs)
+        self._last, self._last_but_one, self._last_but_two = lasts
+        self._names["In"], self._names["Out"] = self._inputs, self._outputs
 
     def clear(self) -> None:
         """Forgets all values and texts; the count goes on."""

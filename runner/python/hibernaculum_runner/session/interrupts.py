@@ -10,9 +10,11 @@ SIGINT ──> for the running execution, serial not seen? ──no──> ignor
                     └─ in user code: KeyboardInterrupt
 ```
 
-An interrupt that came before its execution began is found by `begin`. Whatever the runner does that must not be torn
-(a frame on the wire, the state of the text buffer) happens at `depth > 0`; `depth` counts on the main thread only,
-where Python runs signal handlers.
+A SIGINT that CPython noted and slept upon is followed by SIGURG, which ends the sleep and does nothing else (why, tells
+`supervisor/interrupting.py`). An interrupt that came before its execution began is found by `begin`.
+
+Whatever the runner does that must not be torn (a frame on the wire, the state of the text buffer) happens at
+`depth > 0`; `depth` counts on the main thread only, where Python runs signal handlers.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import sys
 from types import FrameType
 from typing import Any, Callable, Dict, Optional
 
-from ..page import EXECUTION, INTERRUPT_SERIAL, INTERRUPT_TARGET, Page
+from ..page import EXECUTION, INTERRUPT_SEEN, INTERRUPT_SERIAL, INTERRUPT_TARGET, Page
 
 
 class Interrupts:
@@ -35,6 +37,7 @@ class Interrupts:
         self._seen = self._slots[INTERRUPT_SERIAL]
         self.depth = 1
         self.pending = False
+        self._pending_for = 0  # the execution that is meant
         self.hit = False
         self.late: Dict[int, Callable[[], Any]] = {}
         """Calls of user signal handlers that came at depth > 0: one for each signal, as the kernel keeps them."""
@@ -54,7 +57,7 @@ class Interrupts:
         execution = slots[EXECUTION]
         if serial == self._seen or not execution or slots[INTERRUPT_TARGET] != execution:
             return False
-        self._seen = serial
+        self._seen = slots[INTERRUPT_SEEN] = serial
         return True
 
     def _on_signal(self, _number: int, frame: Optional[FrameType]) -> None:
@@ -64,16 +67,21 @@ class Interrupts:
     def deliver(self, frame: Optional[FrameType]) -> None:
         """An interrupt has come for the running execution."""
         if self.depth:
-            self.pending = True
+            self.pending, self._pending_for = True, self._slots[EXECUTION]
             return
         self.hit = True
         if self.cancel is None or not self.cancel(frame):
             raise KeyboardInterrupt
 
     def begin(self) -> None:
-        """An execution begins (its number stands in the page): forgets the last one's, finds one that came early."""
+        """An execution begins: forgets the last one's, finds one that came early.
+
+        Its number stands in the page already, so that one may have come since.
+        """
         self.hit = False
-        self.pending = self._slots[INTERRUPT_SERIAL] != self._seen and self.is_addressed()
+        self.pending = (self.pending and self._pending_for == self._slots[EXECUTION]) or (
+            self._slots[INTERRUPT_SERIAL] != self._seen and self.is_addressed()
+        )
 
     def enter(self) -> None:
         """User code follows."""
@@ -117,14 +125,28 @@ class Interrupts:
         finally:
             self.is_in_background = False
 
+    def take_over(self) -> None:
+        """In a copy that goes on for its session: what was sent to its predecessor is not for it."""
+        self._seen = self._slots[INTERRUPT_SERIAL]
+        self._main = _thread.get_ident()
+        self.depth = 1
+        self.pending = self.hit = False
+        self.late.clear()
+        self.cancel = None
+
     def detach(self) -> None:
         """In a forked child: SIGINT is Python's own again, nothing is deferred."""
         _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+        _signal.signal(_signal.SIGURG, _signal.SIG_DFL)
         self._main = _thread.get_ident()
         self.depth = 0
         self.pending = False
         self.late.clear()
         self.cancel = None
+
+
+def wake(_number: int, _frame: Optional[FrameType]) -> None:
+    """SIGURG: the system call has ended, which is all that was wanted."""
 
 
 def report(kind: Any, problem: Any, tb: Any) -> None:

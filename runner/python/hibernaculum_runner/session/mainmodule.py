@@ -11,6 +11,15 @@ from typing import Any, Dict, List, Optional
 PACKAGES = "HIBERNACULUM_PACKAGES"
 """The variable that names the directory for packages of the sandbox's own: see `magics.pip`."""
 
+OWN_PACKAGES = "HIBERNACULUM_OWN_PACKAGES"
+"""Where a place keeps them if not beside its socket: what is there is the sandbox's own and goes into its snapshots."""
+
+
+def own_packages(socket: str) -> str:
+    """Where that directory is, unless the variable names another one: beside the supervisor's socket."""
+    return os.environ.get(OWN_PACKAGES) or os.path.join(os.path.dirname(os.path.abspath(socket)), "packages")
+
+
 _runners_main: Optional[types.ModuleType] = None
 
 

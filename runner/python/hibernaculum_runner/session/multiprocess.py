@@ -9,6 +9,7 @@ looked through as it is pickled, and a function or class of `__main__` is refuse
 from __future__ import annotations
 
 import io
+import os
 import sys
 from types import ModuleType
 from typing import Any
@@ -26,6 +27,17 @@ def amend_context(context: Any) -> None:
     fork = context._concrete_contexts.get("fork")
     if fork is not None and default._default_context is not fork:
         default._default_context = fork
+
+
+def take_over() -> None:
+    """In a copy: the fork server is the child of a process that is gone, and not to be waited for."""
+    server = getattr(sys.modules.get("multiprocessing.forkserver"), "_forkserver", None)
+    if server is not None and server._forkserver_pid is not None:
+        try:
+            os.close(server._forkserver_alive_fd)
+        except OSError:
+            pass
+        server._forkserver_pid = server._forkserver_alive_fd = server._forkserver_address = None
 
 
 def _explaining_pickler(method: str) -> Any:

@@ -21,6 +21,11 @@ def is_class(value: Any) -> bool:
     return bool(_flags_of(type(value)) & _TYPE_SUBCLASS)
 
 
+def is_heap_type(kind: type) -> bool:
+    """Whether a class was made at run time, and not by C code alone."""
+    return bool(_flags_of(kind) & _HEAP_TYPE)
+
+
 def shallow_size(value: Any) -> int:
     """Bytes of the object alone: what a type of C says; of a type of Python only the fixed part."""
     kind = type(value)

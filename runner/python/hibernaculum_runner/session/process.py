@@ -22,22 +22,25 @@ from ..linux import die_with_parent
 from ..parts import Parts
 from . import figures, limits, mainmodule, multiprocess, randomness, unraisable
 from .asynchronous import Asynchronous
-from .connection import Connection
+from .connection import DEFECT, Connection
 from .displays import Displays
 from .execution import Executor
 from .forks import Forks
+from .freezing import Freezer
 from .handlers import Handlers
 from .imports import Amendments
 from .inspection import Inspection
-from .interrupts import Interrupts
+from .interrupts import Interrupts, wake
 from .rawroad import RawRoad
 from .reply import encode_json, frame
 from .sources import Sources
+from .staterequests import METHODS as STATE
 from .stdin import Asking, StandardInput
 from .streams import Streams
 from .textroad import TextRoad
 
 NAMESPACE = frozenset(f"namespace.{what}" for what in ("list", "get", "repr", "set", "delete", "clear"))
+CHECKPOINT = frozenset(("checkpoint.save", "checkpoint.load"))
 _PID = "%pid%"  # what stands in a prepared answer to the hello until there is one
 RUNNER_DIR = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -63,6 +66,7 @@ def become(parts: Parts) -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGURG, wake)
     randomness.reseed()
 
 
@@ -85,6 +89,7 @@ class Session:
         sources = Sources()
         inspection = Inspection(sources)
         self.asynchronous = asynchronous = Asynchronous(connection, interrupts)
+        self.text = text
         displays = Displays(page, connection, text, raw, interrupts)
         self.executor = Executor(
             names,
@@ -101,6 +106,8 @@ class Session:
             inspection,
             forks,
             displays,
+            parts.channel,
+            Freezer(self, parts),
         )
 
         interrupts.install()
@@ -132,6 +139,7 @@ class Session:
         """What is of this session alone, and may be done before its process is there. Returns why it cannot be."""
         os.environ["HIBERNACULUM_SESSION"] = parts.session
         self._hello = encode_json(result(parts.hello_id, {**parts.hello_result, "pid": _PID}))
+        self.executor.workdir = parts.workdir
         self.executor.stdin_policy = parts.options.get("stdin") or "ask"
         argv = parts.options.get("argv")
         sys.argv = [str(word) for word in argv] if isinstance(argv, list) else [""]
@@ -155,6 +163,15 @@ class Session:
         self.forks.take_over()
         self.executor.take_over()
         randomness.reseed_numpy()  # `random` has been reseeded by a hook of its own
+
+    def wake(self) -> None:
+        """In a frozen copy, between two requests: this process is the session now."""
+        self.forks.take_over()
+        self.text.take_over()
+        self.interrupts.take_over()
+        self.asynchronous.take_over()
+        self.executor.take_over()
+        multiprocess.take_over()
 
     def answer_hello(self) -> None:
         """The host learns that the session is ready."""
@@ -190,6 +207,12 @@ class Session:
         if method in NAMESPACE:
             self.executor.serve_names(message["id"], method, message.get("params") or {})
             return
+        if method in CHECKPOINT:
+            self.executor.serve_checkpoint(message["id"], method, message.get("params") or {})
+            return
+        if method in STATE:
+            self.executor.serve_state(message["id"], method, message.get("params") or {})
+            return
         self._refuse(
             refusal(
                 message["id"],
@@ -202,7 +225,9 @@ class Session:
         )
 
     def _fail(self, message: Dict[str, Any], problem: BaseException) -> None:
-        """A defect of the runner itself costs one execution."""
+        """A defect of the runner itself costs one execution; where a guard stands, what that did is undone."""
+        if self.executor.is_guarded:
+            os._exit(DEFECT)
         if isinstance(problem, RecursionError):
             sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000))
         self.executor.abandon()

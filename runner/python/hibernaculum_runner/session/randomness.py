@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 
 def reseed() -> None:
@@ -21,3 +22,17 @@ def reseed_numpy() -> None:
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
         numpy_random.seed()
+
+
+def state() -> Any:
+    """Where `random` is, for `put_back`; None where it is not imported, or no longer what it was."""
+    try:
+        return sys.modules["random"]._inst.getstate()
+    except Exception:  # whatever user code has made of it
+        return None
+
+
+def put_back(known: Any) -> None:
+    """`random` goes on from there: for a copy that takes a session's place, and shall behave as it would have."""
+    if known is not None:
+        sys.modules["random"]._inst.setstate(known)

@@ -255,6 +255,10 @@ class TextRoad:
         """The position behind all text that was sent."""
         return self._slots[TEXT_BASE]
 
+    def take_over(self) -> None:
+        """In a copy that goes on for its session, over a page that holds no text. No execution runs."""
+        self._slots[TEXT_STREAM] = self._stream
+
     def detach(self, plain: Dict[int, Any]) -> None:
         """In a forked child: never writes into the page again; text goes to these files."""
         for writer in self._writers[1:]:

@@ -13,7 +13,6 @@ from typing import Any, Dict, List, Optional
 
 from ..frames import clean
 from .names import type_name
-from .plain import plain
 
 MOST_FRAMES = 1000  # formatted; of a deeper stack the innermost ones
 TOLD_FRAMES = 200  # in `frames`: the outermost 50 and the innermost 150
@@ -34,13 +33,8 @@ def described(error: BaseException, is_user_file: Any) -> Dict[str, Any]:
     name = clean(type_name(kind))[:LONGEST_LINE]
     text = message(error)  # first: an interrupt of a `__str__` that hangs passes here, `traceback` swallows it
     told: Dict[str, Any] = {"type": name, "module": _module(kind), "message": _bounded(text)}
-    tb = user_part(error.__traceback__, is_user_file)
-    quickly = plain(error, text, tb, is_user_file, is_own)
-    if quickly is not None:
-        told["traceback"], told["frames"] = _bounded(quickly.text), quickly.frames
-    else:
-        formatted = _formatted(error, is_user_file)
-        told["traceback"], told["frames"] = _bounded(_text(formatted, error)), _frames(formatted)
+    formatted = _formatted(error, is_user_file)
+    told["traceback"], told["frames"] = _bounded(_text(formatted, error)), _frames(formatted)
     if kind is SystemExit or issubclass(kind, SystemExit):
         told["exit_code"] = exit_code(error)
     return told

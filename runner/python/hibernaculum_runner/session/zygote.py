@@ -25,7 +25,8 @@ from typing import Any, Dict, List, NoReturn, Optional, Tuple
 from ..descriptors import channel, close_quietly, keep_only, move_high
 from ..page import Page
 from ..parts import Parts
-from ..supervisor.nursery import GO, READY
+from ..supervisor.nursery import READY
+from ..supervisor.opening import GO
 from . import limits, process
 from .clone import Cloner, Mapping, die_with_parent
 

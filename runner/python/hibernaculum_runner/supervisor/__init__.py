@@ -7,5 +7,6 @@ listener.py   accepts connections ──> greeting.py: who is it? ──┬─> 
 record.py     what it knows of a session
 raw.py        road of file descriptors 1 and 2     text.py     road of printed text that a session has not sent
 deaths.py     reaps, names the cause               sweep.py    ends what a session leaves behind
+frozen.py     guards and live checkpoints          nursery.py  the zygote, from which sessions are cloned
 stats.py      counts                               ending.py   the end of everything
 """

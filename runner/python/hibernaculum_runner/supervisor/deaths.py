@@ -2,17 +2,16 @@
 
 SIGCHLD ──> signal the group (the dead leader's pid is still taken, so the group is its own) ──> reap
         ──> drain both pipes, salvage the text, shut the connection down (what was sent stays readable)
-        ──> tell `died` ──> sweep what it leaves behind
+        ──> tell `died` ──> sweep what it leaves behind ──> where a guard stands, it becomes the session (frozen.py)
 """
 
 import os
 import signal
-import socket
-from typing import TYPE_CHECKING, Any, Dict
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 from .. import processes
 from ..descriptors import close_quietly, move_high
-from . import ending
+from . import ending, opening, outofmemory
 from .loop import READ
 from .record import Record
 
@@ -24,6 +23,7 @@ class Deaths:
     def __init__(self, supervisor: "Supervisor") -> None:
         self._supervisor = supervisor
         self._wakeup = -1
+        self._memory = outofmemory.Kills()
 
     def listen(self) -> None:
         """Takes the signals: their numbers arrive as bytes in a pipe, so no Python handler interrupts anything."""
@@ -49,39 +49,63 @@ class Deaths:
 
     def reap(self) -> None:
         """Buries whoever has ended."""
-        nursery = self._supervisor.nursery
+        nursery, frozen = self._supervisor.nursery, self._supervisor.frozen
         while True:
-            try:
-                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
+            pid = self._next_dead()
+            if pid == 0:
                 return
-            if ended is None:
-                return
-            if ended.si_pid == nursery.pid:
-                os.waitpid(ended.si_pid, os.WNOHANG)
+            if pid == nursery.pid:
+                self._reap(pid)
                 nursery.ended()
                 continue
-            if ended.si_pid not in self._supervisor.by_pid and nursery.is_answering():
-                return  # it may be a session whose pid we are about to be told, whereupon we are called again
-            self._supervisor.workers.pids.discard(ended.si_pid)
-            record = self._supervisor.by_pid.pop(ended.si_pid, None)
+            if pid in frozen.by_pid:
+                self._reap(pid)
+                frozen.ended(frozen.by_pid[pid])
+                continue
+            self._supervisor.workers.pids.discard(pid)
+            record = self._supervisor.by_pid.get(pid)
             if record is not None:
-                processes.signal_group(ended.si_pid, signal.SIGKILL)
-            _pid, status = os.waitpid(ended.si_pid, os.WNOHANG)
+                self._supervisor.raw.hear_last(record)  # what it said of its copies is no less true for its death
+                del self._supervisor.by_pid[pid]
+                processes.signal_group(pid, signal.SIGKILL)
+            status, killer = self._reap(pid)
             if record is not None:
+                record.killed_by = record.killed_by or killer
                 try:
                     self._bury(record, status)
                 except Exception as error:  # the next dead must be reaped all the same
                     self._supervisor.loop.note(error)
 
+    def _reap(self, pid: int) -> Tuple[int, Optional[str]]:
+        """The wait status of a child that has ended; and `oom`, where the kernel took it because memory ran out."""
+        _pid, status = os.waitpid(pid, os.WNOHANG)
+        was_killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        return status, "oom" if was_killed and self._memory.look() else None
+
+    def _next_dead(self) -> int:
+        """The pid of a child that has ended and may be reaped; 0: there is none.
+
+        A stranger may be a session whose pid we are about to be told, whereupon we are called again. Whoever is known
+        does not wait for that: he who is to tell us may be stopped.
+        """
+        supervisor = self._supervisor
+        known = {*supervisor.by_pid, *supervisor.frozen.by_pid, *supervisor.workers.pids, supervisor.nursery.pid}
+        pid = _ended(os.P_ALL, 0)
+        if pid in known or not (supervisor.nursery.is_answering() or supervisor.frozen.is_answering()):
+            return pid
+        return next((pid for pid in known if pid > 0 and _ended(os.P_PID, pid)), 0) if pid else 0
+
     def host_left(self, record: Record) -> None:
         """The host let go of the session's connection."""
         self._supervisor.loop.remove(record.connection)
-        if self._supervisor.boot["linger_ms"] == 0:
-            self.kill(record, "the connection ended")
+        self.kill(record, "the connection ended")
 
     def kill(self, record: Record, reason: str) -> bool:
         """Ends the session process; its death is told with this reason."""
+        if not record.pid:
+            return self._supervisor.frozen.cut_short(record.session, reason)
+        if record.gives_way:  # too late: its host waits to be told of its death
+            record.gives_way, record.killed_by = False, None
         record.killed_by = record.killed_by or reason
         return processes.send_signal(record.pid, signal.SIGKILL)
 
@@ -91,43 +115,49 @@ class Deaths:
         execution = page.execution()
         supervisor.raw.drain_last(record)
         supervisor.text.salvage(record)
-        self._revoke(record)
+        if record.ending:
+            supervisor.frozen.dismiss(record)
+        guard = supervisor.frozen.standing(record)
+        if guard is not None and record.gives_way:
+            supervisor.records.pop(record.session, None)
+            supervisor.sweeps.start(record)
+            supervisor.frozen.go_on(guard, record)
+            return
         if not record.ending:
             died = {
                 "session": record.session,
                 "execution": execution,
                 "cause": cause(status, record.killed_by),
-                "state": "lost",  # guards, a later issue, know better
+                "state": "guarded" if guard is not None else "lost",
                 "raw": record.raw(),
                 "text_pos": max(page.text_position(), record.text_known),
                 "pid": record.pid,
             }
             supervisor.tell("died", died)
-        self._release(record)
-        if not record.ending:
-            supervisor.sweeps.start(record)
+        if guard is None:
+            supervisor.frozen.dismiss(record)  # where one is left whose claim was dropped
+        self.release(record)
+        if record.ending:
+            return
+        supervisor.sweeps.start(record)
+        if guard is not None:
+            supervisor.frozen.await_host(guard, record)
 
-    def _revoke(self, record: Record) -> None:
-        """Whoever else holds the connection (a child that user code forked) can use it no more."""
-        self._supervisor.loop.remove(record.connection)
-        connection = socket.socket(fileno=record.connection)
-        try:
-            connection.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        finally:
-            connection.detach()
-        close_quietly(record.connection)
-
-    def _release(self, record: Record) -> None:
+    def release(self, record: Record) -> None:
+        """Lets go of all that was the session's."""
         supervisor = self._supervisor
+        supervisor.loop.remove(record.connection)
+        opening.revoke(record.connection)
         for pipe in record.pipes:
             supervisor.raw.unwatch(pipe)
             close_quietly(pipe.fd)
         supervisor.loop.remove(record.channel)
         close_quietly(record.channel)
         record.page.close()
-        supervisor.records.pop(record.session, None)
+        if record.is_waking is not None:
+            record.is_waking.cancel()
+        if supervisor.records.get(record.session) is record:
+            del supervisor.records[record.session]
 
 
 def cause(status: int, killed_by: "str | None") -> Dict[str, Any]:
@@ -144,6 +174,15 @@ def cause(status: int, killed_by: "str | None") -> Dict[str, Any]:
     if killed_by is not None:
         told["by"] = killed_by
     return told
+
+
+def _ended(kind: int, pid: int) -> int:
+    """The pid of a child that has ended, all of them looked at or one; 0: none has. It stays to be reaped."""
+    try:
+        ended = os.waitid(kind, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return 0
+    return ended.si_pid if ended is not None else 0
 
 
 def _arrives_as_a_byte(number: int, frame: object) -> None:

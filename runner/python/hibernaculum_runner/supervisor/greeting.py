@@ -17,6 +17,7 @@ from .. import PROTOCOL, frames, proof
 from ..descriptors import close_quietly
 from . import opening
 from .control import Control
+from .line import Line
 from .loop import READ
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _LONGEST = 64 << 10
 _PATIENCE = 10.0  # seconds
 _ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
-FEATURES = ["interrupt", "watch", "files"]
+FEATURES = ["interrupt", "watch", "files", "guard", "live", "linger"]
 _PYTHON = ".".join(map(str, sys.version_info[:3]))
 
 
@@ -143,6 +144,8 @@ class Greeting:
         role, supervisor = params["role"], self._supervisor
         if role == "control":
             if supervisor.control is not None:
+                supervisor.control.catch_up()
+            if supervisor.control is not None:
                 raise _not_a_role("there is a control connection already, and one sandbox has one")
             control = Control(supervisor, self._fd)
             supervisor.control_came(control)
@@ -150,13 +153,14 @@ class Greeting:
         elif role == "session":
             if not session:
                 raise _not_a_role("the role `session` needs a session id")
-            is_open = session in supervisor.records and not supervisor.records[session].ending
-            if is_open or supervisor.nursery.expects(session):
-                raise _not_a_role(f"the session {session} is open already")
             options = params.get("options")
             options = options if isinstance(options, dict) else {}
+            if options.get("adopt"):
+                self._take_up(session, request, result)
+                return
+            self._must_be_free(session, options)
             wanted = opening.Wanted(
-                session, self._fd, request, result, options, lambda error: self._refuse(request, _not_started(error))
+                session, self._fd, request, result, options, lambda error: self._give_up(wanted, _not_started(error))
             )
             # what an earlier session of that name left must be gone, or its end would take the new one along
             supervisor.sweeps.when_gone(session, lambda: self._open(wanted))
@@ -165,16 +169,49 @@ class Greeting:
         else:
             raise _not_a_role(f"there is no role {role[:40]!r}")
 
+    def _take_up(self, session: str, request: Any, result: Dict[str, Any]) -> None:
+        lingering = self._supervisor.lingering
+        if lingering is None or not lingering.take_up(session, self._fd, request, result):
+            raise _not_a_role(f"there is no session {session} that waits to be adopted")
+
     def _open(self, wanted: opening.Wanted) -> None:
         try:
-            if wanted.session in self._supervisor.records or self._supervisor.nursery.expects(wanted.session):
-                raise _not_a_role(f"the session {wanted.session} is open already")
+            self._must_be_free(wanted.session, wanted.options)
             try:
-                opening.open_session(self._supervisor, wanted)
+                if self._supervisor.lingering is not None:
+                    wanted.line = Line(self._supervisor, wanted.session, self._fd)
+                    wanted.connection = wanted.line.theirs
+                self._find_process(wanted)
             except OSError as error:  # no processes, descriptors or memory left
                 raise _not_started(error) from None
         except _RefusedError as refused:
-            self._refuse(wanted.request, refused)
+            self._give_up(wanted, refused)
+
+    def _give_up(self, wanted: opening.Wanted, refused: _RefusedError) -> None:
+        if wanted.line is not None:
+            wanted.line.give_up()
+        self._refuse(wanted.request, refused)
+
+    def _must_be_free(self, session: str, options: Dict[str, Any]) -> None:
+        supervisor = self._supervisor
+        record = supervisor.records.get(session)
+        is_open = record is not None and not record.ending and not options.get("replace")
+        if is_open or supervisor.nursery.expects(session) or supervisor.frozen.is_busy(session):
+            raise _not_a_role(f"the session {session} is open already")
+
+    def _find_process(self, wanted: opening.Wanted) -> None:
+        """A guard that waits, a branch, or a fresh one. Raises OSError."""
+        frozen, checkpoint = self._supervisor.frozen, wanted.options.get("branch")
+        if isinstance(checkpoint, str):
+            if not frozen.has(checkpoint):
+                what, how = f"there is no live checkpoint {checkpoint[:80]} here", "list the checkpoints; make another"
+                raise _RefusedError("checkpoint.unknown", what, "it was deleted, or its process ended", how)
+            frozen.give_up(wanted.session)
+            frozen.branch(wanted, checkpoint)
+        elif frozen.awaits(wanted.session):
+            frozen.come_for(wanted)
+        else:
+            opening.open_session(self._supervisor, wanted)
 
     def _result(self, proven: str) -> Dict[str, Any]:
         return {

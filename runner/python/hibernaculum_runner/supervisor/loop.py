@@ -70,12 +70,17 @@ class Loop:
 
     def run(self) -> None:
         """For ever. Only what is no `Exception` comes through."""
+        poll, handlers = self._epoll.poll, self._handlers
         while True:
-            for fd, events in self._epoll.poll(self._patience()):
-                handler = self._handlers.get(fd)  # an earlier handler of this turn may have removed it
+            for fd, events in poll(self._patience() if self._timers or self._work else -1):
+                handler = handlers.get(fd)  # an earlier handler of this turn may have removed it
                 if handler is not None:
-                    self._guarded(handler, events)
-            self._run_timers()
+                    try:
+                        handler(events)
+                    except Exception as error:
+                        self.note(error)
+            if self._timers:
+                self._run_timers()
             if self._work:
                 self._run_slice()
 
@@ -91,7 +96,10 @@ class Loop:
         while self._timers and self._timers[0][0] <= now:
             action = heapq.heappop(self._timers)[2].action
             if action is not None:
-                self._guarded(lambda _events, action=action: action(), 0)  # type: ignore[misc]
+                try:
+                    action()
+                except Exception as error:
+                    self.note(error)
 
     def _run_slice(self) -> None:
         work = self._work.popleft()
@@ -106,12 +114,6 @@ class Loop:
             self.after(pause, lambda: self._work.append(work))
         else:
             self._work.append(work)
-
-    def _guarded(self, handler: Handler, events: int) -> None:
-        try:
-            handler(events)
-        except Exception as error:
-            self.note(error)
 
     def note(self, error: BaseException) -> None:
         """Counts an error that ended nothing; `stats` tells."""

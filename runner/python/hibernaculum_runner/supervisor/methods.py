@@ -1,17 +1,16 @@
 """What the host may ask for on the control connection: a table of methods, and their parameters' types."""
 
-from typing import TYPE_CHECKING, Any, Dict, NamedTuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, NamedTuple, Tuple
 
-from .. import frames, processes
-from ..page import INTERRUPT_SERIAL, INTERRUPT_TARGET
+from .. import frames
 from . import ending, stats
+from .interrupting import interrupt
 
 if TYPE_CHECKING:
     from .control import Control
     from .service import Supervisor
 
 _LARGEST = 1 << 53
-_SIGINT = 2
 _REASON = 200  # characters
 
 
@@ -43,10 +42,12 @@ def handle(supervisor: "Supervisor", control: "Control", message: Dict[str, Any]
         _refuse(control, request, frames.UNKNOWN_METHOD, "the method is not known", why)
         return
     function, types = entry
-    wrong = [name for name, fits in types.items() if not fits(params.get(name))]
-    if wrong:
-        _refuse(control, request, frames.INVALID_PARAMS, f"wrong parameters for {method}", f"wrong or missing: {wrong}")
-        return
+    for name, kind in types:
+        value = params.get(name)
+        if type(value) is not kind or (kind is int and not 0 <= value < _LARGEST):
+            why = f"wrong or missing: `{name}`"
+            _refuse(control, request, frames.INVALID_PARAMS, f"wrong parameters for {method}", why)
+            return
     try:
         function(Call(supervisor, control, request, params))
     except Exception as error:
@@ -61,25 +62,16 @@ def _refuse(control: "Control", request: Any, number: int, what: str, why: str) 
 
 def _interrupt(call: Call) -> None:
     record = call.supervisor.records.get(call.params["session"])
-    execution = call.params["execution"]
-    if record is None or record.ending:
-        return call.answer({"delivered": False})
-    slots = record.page.slots
-    slots[INTERRUPT_TARGET] = execution
-    record.interrupts += 1  # our own count: the page's copy may hold anything
-    slots[INTERRUPT_SERIAL] = record.interrupts
-    # the target was named before this look, and a session looks at it after its number stands in the page: one sees it
-    running = record.page.execution()
-    if running == execution:
-        return call.answer({"delivered": processes.signal_group(record.pid, _SIGINT)})
-    begins_later = running < execution and record.page.last_ended() < execution
-    return call.answer({"delivered": begins_later})
+    lives = record is not None and not record.ending
+    call.answer({"delivered": lives and interrupt(call.supervisor, record, call.params["execution"])})
 
 
 def _kill(call: Call) -> None:
     record = call.supervisor.records.get(call.params["session"])
     delivered = record is not None and not record.ending
-    if record is not None and delivered:
+    if record is None:
+        delivered = call.supervisor.frozen.kill_between(call.params["session"], call.params["reason"][:_REASON])
+    elif delivered:
         delivered = call.supervisor.deaths.kill(record, call.params["reason"][:_REASON])
     call.answer({"delivered": delivered})
 
@@ -91,6 +83,9 @@ def _close(call: Call) -> None:
     if record is not None and closed:
         record.ending = True
         call.supervisor.sweeps.start(record)
+    closed = call.supervisor.frozen.give_up(session) or closed
+    if call.supervisor.lingering is not None:
+        call.supervisor.lingering.forget(session)
     call.supervisor.sweeps.when_gone(session, lambda: call.answer({"closed": closed}))
 
 
@@ -98,37 +93,56 @@ def _watch(call: Call) -> None:
     record = call.supervisor.records.get(call.params["session"])
     if record is not None and not record.ending:
         call.supervisor.text.watch(record, call.params["execution"])
+    call.answer({})
 
 
 def _credit(call: Call) -> None:
-    record = call.supervisor.records.get(call.params["session"])
+    session = call.params["session"]
+    record = call.supervisor.records.get(session) or call.supervisor.frozen.between(session)
     if record is not None:
         call.supervisor.raw.add_credit(record, call.params["bytes"])
+    call.answer({})
 
 
 def _stats(call: Call) -> None:
     call.supervisor.loop.start(stats.collect(call.supervisor, call.answer))
 
 
+def _drop(call: Call) -> None:
+    call.answer({"dropped": call.supervisor.frozen.drop(call.params["checkpoint"])})
+
+
+def _checkpoints(call: Call) -> None:
+    call.supervisor.loop.start(call.supervisor.frozen.measure(call.answer))
+
+
+def _remember(call: Call) -> None:
+    if call.supervisor.lingering is not None:
+        call.supervisor.lingering.remember(call.params["name"], call.params["memo"])
+    call.answer({})
+
+
+def _adopt(call: Call) -> None:
+    lingering = call.supervisor.lingering
+    call.answer(lingering.census() if lingering is not None else {"sessions": [], "memos": {}})
+
+
 def _shutdown(call: Call) -> None:
     ending.end(call.supervisor, lambda: call.answer({}))
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _LARGEST
-
-
-_EXECUTION = {"session": _is_text, "execution": _is_number}
-_METHODS: Dict[str, Any] = {
+_EXECUTION = (("session", str), ("execution", int))
+_METHODS: Dict[str, Tuple[Callable[[Call], None], Tuple[Tuple[str, type], ...]]] = {
     "interrupt": (_interrupt, _EXECUTION),
-    "kill": (_kill, {"session": _is_text, "reason": _is_text}),
-    "close": (_close, {"session": _is_text}),
+    "kill": (_kill, (("session", str), ("reason", str))),
+    "close": (_close, (("session", str),)),
     "watch": (_watch, _EXECUTION),
-    "credit": (_credit, {"session": _is_text, "bytes": _is_number}),
-    "stats": (_stats, {}),
-    "shutdown": (_shutdown, {}),
+    "credit": (_credit, (("session", str), ("bytes", int))),
+    "stats": (_stats, ()),
+    "checkpoint.drop": (_drop, (("checkpoint", str),)),
+    "checkpoint.list": (_checkpoints, ()),
+    "remember": (_remember, (("name", str), ("memo", dict))),
+    "adopt": (_adopt, ()),
+    "shutdown": (_shutdown, ()),
 }
+"""What does it, and the types of its parameters; numbers are not negative, and JSON carries them exactly."""

@@ -33,7 +33,6 @@ from .loop import READ, Timer
 if TYPE_CHECKING:
     from .service import Supervisor
 
-GO = b"g"
 READY = b"ready"
 _LONGEST = 64 << 10  # of an order
 _START = 20.0  # seconds until it must be ready
@@ -157,11 +156,7 @@ class Nursery:
         if answer <= 0:  # no processes or memory left, say: here it may be otherwise
             self._fork(place)
             return
-        opening.register(self._supervisor, place, answer)
-        try:
-            os.write(place.channel, GO)
-        except OSError:
-            pass  # it is dead already, and will be told
+        opening.let_go(opening.register(self._supervisor, place, answer))
         self._supervisor.deaths.reap()
 
     def _fork(self, place: "opening.Place") -> None:

@@ -12,6 +12,7 @@ else of the supervisor's, the other sessions' above all, is closed and unmapped 
 import os
 import resource
 import signal
+import socket
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, NoReturn, Optional
 
 from .. import linux
@@ -22,7 +23,11 @@ from .loop import HANG_UP, READ
 from .record import Pipe, Record
 
 if TYPE_CHECKING:
+    from .line import Line
     from .service import Supervisor
+
+
+GO = b"g"
 
 
 class Become(BaseException):
@@ -36,7 +41,7 @@ class Become(BaseException):
 class Wanted:
     """A session that a host asked for, and proved itself."""
 
-    __slots__ = ("connection", "options", "refuse", "request", "result", "session")
+    __slots__ = ("connection", "line", "options", "refuse", "request", "result", "session")
 
     def __init__(
         self,
@@ -49,6 +54,7 @@ class Wanted:
     ) -> None:
         self.session = session
         self.connection = connection  # fd
+        self.line: Optional[Line] = None  # that stands between it and the host
         self.request = request  # id of the hello
         self.result = result  # what answers it, but for the session's pid
         self.options = options
@@ -105,7 +111,44 @@ def fork_session(supervisor: "Supervisor", place: Place) -> None:
     register(supervisor, place, pid)
 
 
-def register(supervisor: "Supervisor", place: Place, pid: int) -> None:
+def replace_predecessor(supervisor: "Supervisor", place: Place, pid: int) -> None:
+    """A branch has a process. A session of its name that is still there ends now, and then the branch may go on."""
+    session = place.wanted.session
+    predecessor = supervisor.records.get(session)
+    record = register(supervisor, place, pid)
+    if predecessor is not None and not predecessor.ending:
+        predecessor.ending = True
+        supervisor.frozen.dismiss(predecessor)
+        supervisor.sweeps.start(predecessor)
+
+    def go() -> None:
+        let_go(record)
+        supervisor.frozen.expect_to_wake(record)
+
+    supervisor.sweeps.when_gone(session, go)
+
+
+def let_go(record: Record) -> None:
+    """It waits on its channel until it is known here, so that nothing is heard of it before."""
+    try:
+        os.write(record.channel, GO)
+    except OSError:
+        pass  # it is dead already, and will be told
+
+
+def revoke(connection: int) -> None:
+    """Whoever else holds the connection (a child that user code forked) can use it no more."""
+    held = socket.socket(fileno=connection)
+    try:
+        held.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    finally:
+        held.detach()
+    close_quietly(connection)
+
+
+def register(supervisor: "Supervisor", place: Place, pid: int) -> Record:
     """The session has a process: from now on it is watched, and may go on."""
     place.forget_theirs()
     wanted = place.wanted
@@ -118,8 +161,13 @@ def register(supervisor: "Supervisor", place: Place, pid: int) -> None:
         os.set_blocking(pipe.fd, False)
         supervisor.raw.watch(record, pipe)
     supervisor.loop.add(place.channel, READ, lambda _events: supervisor.raw.on_channel(record))
-    # nobody reads the connection while code runs: it is for us to notice that the host let go of it
-    supervisor.loop.add(wanted.connection, HANG_UP, lambda _events: supervisor.deaths.host_left(record))
+    if wanted.line is not None and supervisor.lingering is not None:
+        supervisor.lingering.lines[wanted.session] = wanted.line
+        wanted.line.begin()
+    else:
+        # nobody reads the connection while code runs: it is for us to notice that the host let go of it
+        supervisor.loop.add(wanted.connection, HANG_UP, lambda _events: supervisor.deaths.host_left(record))
+    return record
 
 
 def prepare(wanted: Wanted) -> Place:
@@ -179,7 +227,7 @@ def forget_supervisor(supervisor: "Supervisor", keep: Iterable[int], page: Optio
     global _inherited
     _inherited = supervisor
     supervisor.loop.close()
-    for holder in (*supervisor.records.values(), *supervisor.nursery.places()):
+    for holder in (*supervisor.records.values(), *supervisor.nursery.places(), *supervisor.frozen.places()):
         if holder.page is not page:
             holder.page.close()
     keep_only(keep)

@@ -13,8 +13,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from .. import processes
-from ..descriptors import receive_with_pid, unread_bytes
+from ..descriptors import close_quietly, receive_with_rights, unread_bytes
 from ..page import DRAINING, RAW_STDOUT
 from .loop import READ
 from .record import Pipe, Record
@@ -46,10 +45,12 @@ class RawRoad:
             self._supervisor.loop.remove(pipe.fd)
 
     def _on_readable(self, record: Record, pipe: Pipe) -> None:
-        if record.credit <= 0 or not self._supervisor.has_room():
+        allowance = self._supervisor.allowance(record)
+        if allowance <= 0:
             self.unwatch(pipe)  # `credit` or `resume_all` watches it again
             return
-        self._take(record, pipe, min(_AT_ONCE, record.credit))
+        # no more than is there: a large buffer is mapped and unmapped for each read, which takes 13 us
+        self._take(record, pipe, min(_AT_ONCE, allowance, max(1, unread_bytes(pipe.fd))))
         self._answer_barrier(record)
 
     def _take(self, record: Record, pipe: Pipe, most: int) -> int:
@@ -84,8 +85,7 @@ class RawRoad:
             pipe.position += length
             pipe.barrier = max(0, pipe.barrier - length)
             record.credit -= length
-            if self._supervisor.control is not None:
-                self._supervisor.control.notify_with_bytes("output", params, data)
+            self._supervisor.tell_output(params, data)
             slots[RAW_STDOUT + pipe.stream - 1] = pipe.position
         finally:
             slots[DRAINING] = 0
@@ -106,9 +106,10 @@ class RawRoad:
         for pipe in record.pipes:
             left = unread_bytes(pipe.fd)
             while left > 0 and not pipe.at_end:
-                if record.credit <= 0 or not self._supervisor.has_room():
+                allowance = self._supervisor.allowance(record)
+                if allowance <= 0:
                     return False
-                taken = self._take(record, pipe, min(left, _AT_ONCE, record.credit))
+                taken = self._take(record, pipe, min(left, _AT_ONCE, allowance))
                 if taken == 0:
                     break
                 left -= taken
@@ -127,14 +128,15 @@ class RawRoad:
     def add_credit(self, record: Record, amount: int) -> None:
         record.credit += amount
         if record.credit > 0:
-            self._resume(record)
+            self.resume(record)
 
     def resume_all(self) -> None:
-        """Control takes bytes again."""
+        """Control takes bytes again, or is gone and stops nobody."""
         for record in self._supervisor.records.values():
-            self._resume(record)
+            self.resume(record)
 
-    def _resume(self, record: Record) -> None:
+    def resume(self, record: Record) -> None:
+        """It may be that more can be taken."""
         for pipe in record.pipes:
             self.watch(record, pipe)
 
@@ -142,25 +144,52 @@ class RawRoad:
 
     def on_channel(self, record: Record) -> None:
         try:
-            data, sender = receive_with_pid(record.channel)
-            if not data and not sender:  # the end (an empty message has a sender): the session will miss it first
+            if not self._hear(record):  # the end: the session will miss it first
                 self._supervisor.loop.remove(record.channel)
-            elif sender != record.pid:
-                pass  # a child of user code that inherited the channel: not the session's word
-            elif data == b"B":
-                self._begin_barrier(record)
-            else:
-                self._violation(record, "a message that the supervisor does not know")
         except BlockingIOError:
             pass
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._violation(record, str(error))
+
+    def hear_last(self, record: Record) -> None:
+        """The session is dead: what it said before stands."""
+        try:
+            while self._hear(record):
+                pass
+        except (OSError, ValueError):
+            pass
+
+    def _hear(self, record: Record) -> bool:
+        """One message; False at the end. Raises ValueError for one that no session sends, and OSError."""
+        data, sender, fds = receive_with_rights(record.channel)
+        if not data and not sender:  # (an empty message has a sender)
+            return False
+        if not sender or sender != record.pid:  # a child of user code that inherited the channel
+            data = b""
+        if data[:1] == b"F":
+            self._supervisor.frozen.announced(record, data[1:], fds)
+            return True
+        for fd in fds:
+            close_quietly(fd)
+        if data == b"B":
+            self._begin_barrier(record)
+        elif data == b"D":
+            self._supervisor.frozen.dismiss(record)
+        elif data[:1] == b"R" and data[1:].isdigit():
+            is_first = record.killed_by is None
+            record.last_transfer = int(data[1:])
+            self._supervisor.deaths.kill(record, "it gave way to its guard")
+            record.gives_way = is_first
+        elif data == b"w":
+            self._supervisor.frozen.woke(record)
+        elif sender and sender == record.pid:
+            raise ValueError("a message that the supervisor does not know")
+        return True
 
     def _violation(self, record: Record, what: str) -> None:
         """It can lie only about itself, and this is its end."""
         self._supervisor.loop.remove(record.channel)
-        record.killed_by = record.killed_by or f"protocol violation on its channel: {what}"
-        processes.send_signal(record.pid, 9)
+        self._supervisor.deaths.kill(record, f"protocol violation on its channel: {what}")
 
     def _begin_barrier(self, record: Record) -> None:
         record.barrier = True

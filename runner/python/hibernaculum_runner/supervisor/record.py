@@ -1,8 +1,12 @@
 """What the supervisor knows of one session."""
 
-from typing import List, Optional
+from typing import TYPE_CHECKING, List, Optional
 
 from ..page import Page
+
+if TYPE_CHECKING:
+    from .frozen import Frozen
+    from .loop import Timer
 
 INITIAL_CREDIT = 1 << 20
 
@@ -26,13 +30,14 @@ class Record:
     """One session process. It is *ending* from the moment that its end is wanted or known."""
 
     __slots__ = (
-        "barrier", "channel", "connection", "credit", "ending", "interrupts", "killed_by", "page", "pid", "pipes",
-        "session", "text_known", "watch_patience", "watched",
+        "barrier", "channel", "connection", "credit", "ending", "gives_way", "guard", "interrupts", "is_waking",
+        "is_watched_over", "killed_by", "last_transfer", "left_behind", "page", "pid", "pipes", "session",
+        "text_known", "watch_patience", "watched",
     )  # fmt: skip
 
     def __init__(self, session: str, connection: int, channel: int, pipes: List[Pipe], page: Page) -> None:
         self.session = session
-        self.pid = 0
+        self.pid = 0  # none yet; or none for a moment, between two
         self.connection = connection  # kept to shut it down after a death, whoever else holds a copy
         self.channel = channel
         self.pipes = pipes
@@ -43,8 +48,15 @@ class Record:
         self.watch_patience = 0
         self.barrier = False  # the session waits for us to have drained its pipes
         self.interrupts = 0  # sent so far
+        self.is_watched_over = False  # whether somebody will look if the last one was noticed
         self.killed_by: Optional[str] = None
         self.ending = False
+        self.guard: Optional[Frozen] = None
+        self.gives_way = False  # to its guard, which goes on with its connection
+        self.last_transfer = 0  # on that connection
+        self.is_waking: Optional[Timer] = None  # it was a guard, and has not said yet that it goes on
+        # how many child processes its predecessor had when it fell asleep; None: its host knows
+        self.left_behind: Optional[int] = None
 
     def raw(self) -> List[int]:
         """How much of fd 1 and fd 2 has been taken."""

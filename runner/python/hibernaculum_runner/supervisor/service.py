@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 import time
 from typing import Any, Callable, Dict, List, NoReturn, Optional
 
@@ -13,6 +14,8 @@ from ..descriptors import move_high
 from . import ending
 from .control import Control
 from .deaths import Deaths
+from .frozen import FrozenCopies
+from .lingering import Lingering
 from .listener import Listener
 from .loop import Loop, Timer
 from .nursery import Nursery
@@ -40,12 +43,14 @@ class Supervisor:
         self.records: Dict[str, Record] = {}
         self.by_pid: Dict[int, Record] = {}
         self.control: Optional[Control] = None
+        self.lingering = Lingering(self) if boot["linger_ms"] > 0 else None  # where it may outlive its host
         self._linger: Optional[Timer] = None
         self.raw = RawRoad(self)
         self.text = TextRoad(self)
         self.sweeps = Sweeps(self)
         self.deaths = Deaths(self)
         self.nursery = Nursery(self)
+        self.frozen = FrozenCopies(self)
         self.workers = Workers(self)
         self.listener: Optional[Listener] = None
 
@@ -90,10 +95,11 @@ class Supervisor:
         if self.control is not None:
             self.control.close()
             self.control = None
-        linger = self.boot["linger_ms"] / 1000
-        if linger <= 0:
+        if self.lingering is None:
             ending.end(self)
-        self._linger = self.loop.after(linger, lambda: ending.end(self))
+        self.lingering.host_left()
+        self._linger = self.loop.after(self.boot["linger_ms"] / 1000, lambda: ending.end(self))
+        self.raw.resume_all()
 
     def control_came(self, control: Control) -> None:
         """A host has proven itself."""
@@ -103,13 +109,22 @@ class Supervisor:
         self.raw.resume_all()
 
     def tell(self, method: str, params: Dict[str, Any]) -> None:
-        """Notifies the host, if there is one."""
-        if self.control is not None:
+        """Notifies the host of something of a session, if there is one; else the next one."""
+        is_heard = self.lingering is None or self.lingering.hears(method, params)
+        if is_heard and self.control is not None:
             self.control.notify(method, params)
 
-    def has_room(self) -> bool:
-        """Whether the host takes what we send, so that more may be read for it."""
-        return self.control is not None and self.control.has_room()
+    def tell_output(self, params: Dict[str, Any], data: bytes) -> None:
+        """The same, of raw output."""
+        is_heard = self.lingering is None or self.lingering.hears("output", params, data)
+        if is_heard and self.control is not None:
+            self.control.notify_with_bytes("output", params, data)
+
+    def allowance(self, record: Record) -> int:
+        """How much more output of that session may be taken for its host; without a host, as much as there is."""
+        if self.lingering is not None and self.lingering.is_alone(record.session):
+            return sys.maxsize
+        return record.credit if self.control is not None and self.control.has_room() else 0
 
 
 def _say_on_stderr(error: BaseException) -> None:

@@ -85,6 +85,8 @@ class Sweeps:
         for pid in processes.children(self._supervisor.pid):
             if pid in self._supervisor.by_pid or pid in self._supervisor.workers.pids:
                 continue
+            if pid in self._supervisor.frozen.by_pid:
+                continue
             if pid == self._supervisor.nursery.pid:
                 continue
             looked += 1

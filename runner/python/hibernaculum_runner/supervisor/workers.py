@@ -40,7 +40,7 @@ class Workers:
             except BaseException:
                 os._exit(1)
             boot = self._supervisor.boot
-            raise opening.Become(lambda: _live(connection, boot["workdir"], boot["limits"], hello))
+            raise opening.Become(lambda: _live(connection, boot, hello))
         self.pids.add(pid)
         close_quietly(connection)
 
@@ -52,7 +52,8 @@ def _send(connection: int, message: frames.Json) -> None:
         pass  # nobody is there to read it
 
 
-def _live(connection: int, workdir: str, limits: "dict[str, Any]", hello: frames.Json) -> NoReturn:
+def _live(connection: int, boot: "dict[str, Any]", hello: frames.Json) -> NoReturn:
     from ..files import worker
+    from ..session.mainmodule import own_packages
 
-    worker.serve(connection, workdir, limits, hello)
+    worker.serve(connection, boot["workdir"], own_packages(boot["socket"]), boot["limits"], hello)

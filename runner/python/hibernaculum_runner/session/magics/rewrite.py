@@ -20,7 +20,10 @@ from typing import NamedTuple, Optional, Set
 
 NAME = "__hibernaculum_magics__"
 
-_cell = re.compile(r"\s*%%(\w*)[ \t]*([^\n]*)").match
+LONGEST = 1 << 20
+"""Characters of a text that is walked through, half a second's work; a longer one may begin with a cell magic."""
+
+_cell = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*%%(\w*)[ \t]*([^\n]*)").match  # comments may stand before it
 _line = re.compile(r"(\s*)%(\w+)(?:[ \t]+(.*))?$", re.DOTALL).match
 _shell = re.compile(r"(\s*)(!!?)(.*)$", re.DOTALL).match
 _assigned = re.compile(r"(\s*[A-Za-z_][\w.\[\]'\", \t]*=[ \t]*)([!%])(?!=)(.*)$", re.DOTALL).match
@@ -38,12 +41,15 @@ class Rewritten(NamedTuple):
 
 def rewritten(text: str) -> Optional[Rewritten]:
     """The text as Python; None where there is nothing to rewrite."""
+    text = text.replace("\r\n", "\n")
     cell = _cell(text)
-    if cell is not None and not text[: cell.start(1) - 2].strip():
+    if cell is not None:
         before = text[: cell.start(1)].count("\n")
         body = text[cell.end() + 1 :]
         call = f"{NAME}.cell({cell[1]!r}, {cell[2].strip()!r}, {body!r}, {before + 2})"
         return Rewritten("\n" * before + call, {before + 1})
+    if len(text) > LONGEST:
+        return None
     lines = text.split("\n")
     found: Set[int] = set()
     walk = _Walk()

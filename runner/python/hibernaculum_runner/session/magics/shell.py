@@ -81,18 +81,22 @@ def run(
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process and its group."""
-    for number, patience in ((signal.SIGINT, _GRACE), (signal.SIGKILL, None)):
-        try:
-            os.killpg(process.pid, number)
-        except OSError:
-            pass
-        try:
-            process.wait(patience)
-            if number == signal.SIGKILL:
-                return
-        except subprocess.TimeoutExpired:
-            pass
+    """Ends a process and its group: by itself within its grace, or for good, even where that wait is interrupted."""
+    try:
+        _signal(process, signal.SIGINT)
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        _signal(process, signal.SIGKILL)
+        process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except OSError:
+        pass
 
 
 def system(magics: Magics, command: str, frame: FrameType) -> None:

@@ -1,0 +1,366 @@
+//! The backend, ready to use.
+
+use std::env;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hibernaculum_core::error::Source;
+use hibernaculum_core::{
+    Backend, CheckpointStore, ConfigError, Error, NetworkPolicy, Retention, SandboxError,
+};
+use hibernaculum_engine::{Engine, EngineConfig, OwnerKey};
+use reqwest::Url;
+
+use crate::api::{Api, Key, Volume};
+use crate::features::features;
+use crate::order::{Origin, Wishes, check_image, minutes};
+use crate::provider::DaytonaProvider;
+use crate::transport::{Transport, Way};
+use crate::trouble::not_started;
+
+/// The service of the people who make it.
+const SERVICE: &str = "https://app.daytona.io/api";
+/// How long a sandbox may take to start, unless the builder says otherwise: an image that is new to the service has to be fetched.
+const START_TIMEOUT: Duration = Duration::from_mins(5);
+const START_TIMEOUT_LIMIT: Duration = Duration::from_hours(1);
+/// For how long one request is tried again.
+const RETRY_BUDGET: Duration = Duration::from_secs(30);
+/// For how long code goes on without a host.
+const WINDOW: Duration = Duration::from_mins(5);
+const AUTO_STOP: Duration = Duration::from_mins(15);
+const AUTO_DELETE: Duration = Duration::from_hours(1);
+const TTL: Duration = Duration::from_hours(24);
+
+/// The Daytona backend: each sandbox is one of a service that speaks Daytona's API.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), hibernaculum_core::Error> {
+/// use hibernaculum_backend_daytona::DaytonaBackend;
+/// use hibernaculum_core::{Sandbox, SandboxSpec};
+///
+/// // The key is in DAYTONA_API_KEY.
+/// let backend = DaytonaBackend::builder().image("python:3.13-slim").build()?;
+/// let sandbox = Sandbox::create(&backend, SandboxSpec::default()).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct DaytonaBackend;
+
+impl DaytonaBackend {
+    /// A builder; `build` validates. Nothing but the key needs to be set, and that may be in the environment.
+    ///
+    /// ```no_run
+    /// # fn example() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_daytona::DaytonaBackend;
+    ///
+    /// let backend = DaytonaBackend::builder().api_key("dtn_…").build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn builder() -> DaytonaBackendBuilder {
+        DaytonaBackendBuilder::default()
+    }
+}
+
+/// Builds a Daytona backend.
+#[derive(Clone, Default)]
+#[must_use = "`build` makes the backend"]
+pub struct DaytonaBackendBuilder {
+    api_url: Option<String>,
+    api_key: Option<String>,
+    organization: Option<String>,
+    target: Option<String>,
+    snapshot: Option<String>,
+    image: Option<String>,
+    python: Option<String>,
+    volumes: Vec<Volume>,
+    network: Option<NetworkPolicy>,
+    transport: Transport,
+    auto_stop: Option<Duration>,
+    auto_archive: Option<Duration>,
+    auto_delete: Option<Duration>,
+    ttl: Option<Duration>,
+    window: Option<Duration>,
+    start_timeout: Option<Duration>,
+    retry_budget: Option<Duration>,
+    engine: Option<EngineConfig>,
+    checkpoint_store: Option<Arc<dyn CheckpointStore>>,
+    retention: Option<Retention>,
+}
+
+/// Setters that keep one value.
+macro_rules! setters {
+    ($($(#[$meta:meta])* $name:ident: $type:ty => |$value:ident| $kept:expr;)*) => {$(
+        $(#[$meta])*
+        pub fn $name(mut self, $value: $type) -> Self {
+            self.$name = $kept;
+            self
+        }
+    )*};
+}
+
+impl DaytonaBackendBuilder {
+    setters! {
+        /// Where the API is: `https://app.daytona.io/api`, or `http://HOST:3000/api` of a service of your own. Unset: `DAYTONA_API_URL`, else the former.
+        ///
+        /// ```
+        /// let builder = hibernaculum_backend_daytona::DaytonaBackend::builder().api_url("http://daytona.example:3000/api");
+        /// ```
+        api_url: impl Into<String> => |url| Some(url.into());
+
+        /// The account's key. Unset: `DAYTONA_API_KEY`. It is shown nowhere.
+        ///
+        /// ```
+        /// let builder = hibernaculum_backend_daytona::DaytonaBackend::builder().api_key("dtn_…");
+        /// assert!(!format!("{builder:?}").contains("dtn_"));
+        /// ```
+        api_key: impl Into<String> => |key| Some(key.into());
+
+        /// The organisation, where the key is a JWT that may be used for several. Unset: the key's own.
+        organization: impl Into<String> => |id| Some(id.into());
+
+        /// The region in which sandboxes are made. Unset: `DAYTONA_TARGET`, else the service's choice.
+        target: impl Into<String> => |target| Some(target.into());
+
+        /// The snapshot that sandboxes are made of. Its memory, cores and disk are its own: those limits are refused then. Unset, and no image either: the
+        /// service's usual one.
+        snapshot: impl Into<String> => |name| Some(name.into());
+
+        /// The image that sandboxes are made of, from a registry; it needs CPython 3.8 or newer, and a shell. The service builds it at first use.
+        ///
+        /// ```
+        /// let builder = hibernaculum_backend_daytona::DaytonaBackend::builder().image("python:3.13-slim");
+        /// ```
+        image: impl Into<String> => |image| Some(image.into());
+
+        /// The Python in the sandbox: a path, or a name along its `PATH`. Unset: `python3`.
+        python: impl Into<String> => |python| Some(python.into());
+
+        /// Volumes of the service that every sandbox has. Unset: none.
+        volumes: impl IntoIterator<Item = Volume> => |volumes| volumes.into_iter().collect();
+
+        /// What a sandbox reaches whose spec does not say: `Loopback`, `Full` or an allow-list. Unset: `Loopback`, nothing beyond itself.
+        network: NetworkPolicy => |policy| Some(policy);
+
+        /// Which way byte streams take. Unset: found out by trying.
+        transport: Transport => |transport| transport;
+
+        /// After how long the service stops a sandbox that nobody uses any more: whole minutes, rounded up, at least one. As long as this program holds a
+        /// sandbox it counts as used. Unset: 15 min.
+        auto_stop: Duration => |time| Some(time);
+
+        /// After how long at rest the service archives a sandbox: whole minutes. Unset: the service's choice.
+        auto_archive: Duration => |time| Some(time);
+
+        /// After how long at rest the service deletes a sandbox: whole minutes, rounded up; zero deletes it as it stops. Unset: 1 h.
+        auto_delete: Duration => |time| Some(time);
+
+        /// How old a sandbox may become, whoever uses it: whole minutes, rounded up, at least one. Unset: 24 h.
+        ttl: Duration => |time| Some(time);
+
+        /// For how long code goes on, and streams are kept, while the network between here and the sandbox is down: at least a second. Unset: 5 min.
+        window: Duration => |time| Some(time);
+
+        /// How long a sandbox may take to start: more than zero, at most an hour. Unset: 5 min.
+        start_timeout: Duration => |limit| Some(limit);
+
+        /// For how long a request to the service may be tried again that can be. Unset: 30 s.
+        retry_budget: Duration => |budget| Some(budget);
+
+        /// How the engine behaves. Unset: its defaults, and a key that ends with this program.
+        engine: EngineConfig => |config| Some(config);
+
+        /// Where portable checkpoints and snapshots are kept. Unset: there are none.
+        checkpoint_store: Arc<dyn CheckpointStore> => |store| Some(store);
+
+        /// What the checkpoint store keeps; it is seen to now and then, after a save. Unset: everything.
+        retention: Retention => |retention| Some(retention);
+    }
+
+    /// The backend. Nothing is asked of the service yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] for a setting that breaks its rule, or a key that is nowhere.
+    pub fn build(mut self) -> Result<Arc<dyn Backend>, Error> {
+        let config = self.engine.take();
+        let (store, retention) = (self.checkpoint_store.take(), self.retention.take());
+        let mut provider = self.provider()?;
+        let mut config = config.unwrap_or_else(|| EngineConfig::with_key(provider.key.clone()));
+        provider.key = config.owner_key.clone();
+        config.checkpoint_store = config.checkpoint_store.or(store);
+        config.retention = retention.unwrap_or(config.retention);
+        Ok(Arc::new(Engine::with_config(provider, config)?))
+    }
+
+    /// The provider alone, for those who put an engine together themselves. The engine's settings are not used.
+    ///
+    /// # Errors
+    ///
+    /// As [`DaytonaBackendBuilder::build`].
+    pub fn provider(self) -> Result<DaytonaProvider, Error> {
+        let url = self
+            .api_url
+            .clone()
+            .or_else(|| variable("DAYTONA_API_URL"))
+            .unwrap_or_else(|| SERVICE.to_owned());
+        check_url(&url)?;
+        let key = self.api_key.clone().or_else(|| variable("DAYTONA_API_KEY")).unwrap_or_default();
+        // What is wrong with a key can be told without telling the key.
+        let key = Key::new(&key).ok_or_else(|| {
+            invalid(
+                "api_key",
+                "…",
+                "must be given, or stand in DAYTONA_API_KEY: a key of the service, one line of ASCII",
+            )
+        })?;
+        let owner = OwnerKey::of_secret(key.header().as_bytes());
+        let start_timeout = self.start_timeout.unwrap_or(START_TIMEOUT);
+        if start_timeout.is_zero() || start_timeout > START_TIMEOUT_LIMIT {
+            let shown = format!("{start_timeout:?}");
+            return Err(invalid("start_timeout", &shown, "must be more than zero and at most an hour").into());
+        }
+        let window = self.window.unwrap_or(WINDOW);
+        if window < Duration::from_secs(1) {
+            return Err(invalid("window", &format!("{window:?}"), "must be at least a second").into());
+        }
+        let origin = self.origin()?;
+        let network = self.network.clone().unwrap_or(NetworkPolicy::Loopback);
+        let has_sizes = matches!(origin, Origin::Image(_));
+        // A default is held to what can be enforced, as any other policy is.
+        features(has_sizes, NetworkPolicy::Loopback).require_network(&network)?;
+        let features = features(has_sizes, network);
+        let wishes = Wishes {
+            origin,
+            target: self.target.clone().or_else(|| variable("DAYTONA_TARGET")),
+            volumes: self.volumes.clone(),
+            auto_stop: at_least_a_minute("auto_stop", self.auto_stop, AUTO_STOP)?,
+            auto_archive: self.auto_archive.map(minutes),
+            auto_delete: minutes(self.auto_delete.unwrap_or(AUTO_DELETE)),
+            ttl: at_least_a_minute("ttl", self.ttl, TTL)?,
+        };
+        let budget = self.retry_budget.unwrap_or(RETRY_BUDGET);
+        let api = Api::new(&url, &key, self.organization.as_deref(), budget).map_err(|error| {
+            SandboxError::Service {
+                problem: "no HTTP client can be made".to_owned(),
+                said: String::new(),
+                source: Some(Source::from(error)),
+            }
+        })?;
+        let python = self.python.unwrap_or_else(|| "python3".to_owned());
+        if python.contains('\0') || python.is_empty() {
+            return Err(not_started("the name of its Python is empty, or has NUL in it"));
+        }
+        Ok(DaytonaProvider {
+            api,
+            wishes,
+            way: Way::of(self.transport),
+            python,
+            start_timeout,
+            window,
+            features,
+            key: owner,
+        })
+    }
+
+    fn origin(&self) -> Result<Origin, ConfigError> {
+        match (&self.snapshot, &self.image) {
+            (Some(name), Some(_)) => Err(invalid(
+                "snapshot",
+                name,
+                "must not be set together with `image`: a sandbox is made of one of them",
+            )),
+            (_, Some(image)) => check_image(image).map(|()| Origin::Image(image.clone())),
+            (name, None) => Ok(Origin::Snapshot(name.clone())),
+        }
+    }
+}
+
+/// The guards against leaks are always set: zero would be none.
+fn at_least_a_minute(field: &str, given: Option<Duration>, usual: Duration) -> Result<u64, ConfigError> {
+    match minutes(given.unwrap_or(usual)) {
+        0 => Err(invalid(
+            field,
+            "0",
+            "must be at least a minute: without it a sandbox whose host died would stay for ever",
+        )),
+        minutes => Ok(minutes),
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// Refuses what is no address of an API.
+fn check_url(url: &str) -> Result<(), ConfigError> {
+    let rule = "must be an `http` or `https` address without a user, a query or a fragment";
+    let shown: String = url.chars().take(80).flat_map(char::escape_debug).collect();
+    let parsed = Url::parse(url).map_err(|_| invalid("api_url", &shown, rule))?;
+    let has_user = !parsed.username().is_empty() || parsed.password().is_some();
+    if has_user {
+        return Err(invalid("api_url", "…", rule)); // a password would be shown
+    }
+    let is_plain = parsed.query().is_none() && parsed.fragment().is_none();
+    if is_plain && matches!(parsed.scheme(), "http" | "https") {
+        Ok(())
+    } else {
+        Err(invalid("api_url", &shown, rule))
+    }
+}
+
+fn invalid(field: &str, value: &str, rule: &str) -> ConfigError {
+    ConfigError::Invalid { field: field.to_owned(), value: value.to_owned(), rule: rule.to_owned() }
+}
+
+impl fmt::Debug for DaytonaBackendBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DaytonaBackendBuilder")
+            .field("api_url", &self.api_url)
+            .field("snapshot", &self.snapshot)
+            .field("image", &self.image)
+            .field("target", &self.target)
+            .field("transport", &self.transport)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(builder: DaytonaBackendBuilder) -> String {
+        let Err(Error::Config(ConfigError::Invalid { field, value, .. })) =
+            builder.api_key("dtn_s3cret").provider()
+        else {
+            panic!("it was accepted")
+        };
+        assert!(!value.contains("s3cret"));
+        field
+    }
+
+    #[test]
+    fn a_setting_that_breaks_its_rule_is_refused_by_name() {
+        let builder = DaytonaBackend::builder;
+        assert_eq!(refused(builder().api_url("ftp://x")), "api_url");
+        assert_eq!(refused(builder().api_url("http://me:s3cret@x/api")), "api_url");
+        assert_eq!(refused(builder().image("a").snapshot("b")), "snapshot");
+        assert_eq!(refused(builder().image("a b")), "image");
+        assert_eq!(refused(builder().auto_stop(Duration::ZERO)), "auto_stop");
+        assert_eq!(refused(builder().ttl(Duration::ZERO)), "ttl");
+        assert_eq!(refused(builder().window(Duration::ZERO)), "window");
+        assert_eq!(refused(builder().start_timeout(Duration::ZERO)), "start_timeout");
+        let none = builder().api_key("s3\u{7f}cret").provider().unwrap_err();
+        assert!(!format!("{none} {none:?}").contains("s3"), "a key that cannot be used is not shown either");
+        assert!(builder().api_key("k").network(NetworkPolicy::None).provider().is_err());
+    }
+
+    #[test]
+    fn nothing_shows_the_key() {
+        let builder = DaytonaBackend::builder().api_key("dtn_s3cret");
+        assert!(!format!("{builder:?}").contains("s3cret"));
+        let provider = builder.provider().unwrap();
+        assert!(!format!("{provider:?}").contains("s3cret"));
+        assert_eq!(provider.transport(), Transport::Auto);
+    }
+}

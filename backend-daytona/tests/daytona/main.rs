@@ -1,0 +1,16 @@
+//! The Daytona backend against a stand-in for the service: what the conformance suite cannot ask of every backend. It is the stand-in of
+//! `hibernaculum-testkit`, on loopback, and never the service itself. What is asked and answered is held to the published specifications.
+//!
+//! `live` speaks to a real service where `DAYTONA_API_KEY` is set, and says that it was skipped where it is not.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
+
+mod adoption;
+mod births;
+mod cuts;
+mod ends;
+mod live;
+mod preflight;
+mod scene;
+mod service;
+mod ways;

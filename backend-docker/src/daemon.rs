@@ -1,0 +1,111 @@
+//! The engine: connected to, agreed with on a version, and known for what matters here.
+
+use std::time::Duration;
+
+use bollard::{API_DEFAULT_VERSION, ClientVersion, Docker};
+use hibernaculum_core::{Error, SandboxError};
+
+use crate::endpoint::{Endpoint, Surroundings};
+use crate::trouble::unreachable;
+
+/// How long the engine may take to answer one request. Those that take longer by nature have a limit of their own.
+pub(crate) const REQUEST_SECONDS: u64 = 60;
+/// How long it may take to say who it is.
+const GREETING: Duration = Duration::from_secs(10);
+/// The oldest API that has what is asked of it: that of Docker 20.10.
+const OLDEST: (usize, usize) = (1, 41);
+
+/// A connected engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Daemon {
+    pub(crate) docker: Docker,
+    pub(crate) endpoint: Endpoint,
+    /// How many processors it has.
+    pub(crate) cpus: u32,
+    /// Whether it runs without root: users in its containers are not those of this machine.
+    pub(crate) is_rootless: bool,
+}
+
+impl Daemon {
+    /// Finds the engine and asks what it is.
+    pub(crate) async fn connect(setting: Option<&str>) -> Result<Self, Error> {
+        let endpoint = Surroundings::here().endpoint(setting)?;
+        let docker = dial(&endpoint).map_err(|error| unreachable(&endpoint, error))?;
+        let asked = tokio::time::timeout(GREETING, async {
+            let version = docker.version().await?;
+            let docker = docker.clone().negotiate_version().await?;
+            let info = docker.info().await?;
+            Ok::<_, bollard::errors::Error>((version, docker, info))
+        });
+        let (version, docker, info) = match asked.await {
+            Ok(Ok(told)) => told,
+            Ok(Err(error)) => return Err(unreachable(&endpoint, error)),
+            Err(_) => return Err(unreachable(&endpoint, bollard::errors::Error::RequestTimeoutError)),
+        };
+        let api = version.api_version.unwrap_or_default();
+        old_enough(&endpoint, &version.version.unwrap_or_default(), &api)?;
+        let options = info.security_options.unwrap_or_default();
+        Ok(Self {
+            docker,
+            cpus: info.ncpu.and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
+            is_rootless: options.iter().any(|option| option.contains("name=rootless")),
+            endpoint,
+        })
+    }
+}
+
+fn dial(endpoint: &Endpoint) -> Result<Docker, bollard::errors::Error> {
+    let version: &ClientVersion = API_DEFAULT_VERSION;
+    match endpoint {
+        Endpoint::Unix(path) => Docker::connect_with_unix(&path.to_string_lossy(), REQUEST_SECONDS, version),
+        Endpoint::Tcp(address) => {
+            Docker::connect_with_http(&format!("tcp://{address}"), REQUEST_SECONDS, version)
+        }
+        Endpoint::Tls(address, folder) => Docker::connect_with_ssl(
+            &format!("tcp://{address}"),
+            &folder.join("key.pem"),
+            &folder.join("cert.pem"),
+            &folder.join("ca.pem"),
+            REQUEST_SECONDS,
+            version,
+        ),
+    }
+}
+
+fn old_enough(endpoint: &Endpoint, version: &str, api: &str) -> Result<(), Error> {
+    let numbers =
+        api.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
+    if numbers.is_some_and(|numbers: (usize, usize)| numbers >= OLDEST) {
+        return Ok(());
+    }
+    let api: String = api.chars().take(20).flat_map(char::escape_debug).collect();
+    let version: String = version.chars().take(40).flat_map(char::escape_debug).collect();
+    Err(SandboxError::Engine {
+        problem: format!("the engine {version} at {endpoint} is too old"),
+        reason: format!(
+            "it speaks version {api} of the API; {}.{} is the oldest that will do",
+            OLDEST.0, OLDEST.1
+        ),
+        advice: "update it to Docker 20.10 or newer, or name another one with DOCKER_HOST".to_owned(),
+        source: None,
+    }
+    .into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_is_too_old_is_told_with_its_version() {
+        let endpoint = Endpoint::Unix("/s".into());
+        for api in ["1.41", "1.52", "2.0"] {
+            assert!(old_enough(&endpoint, "x", api).is_ok(), "{api}");
+        }
+        for api in ["1.40", "1.9", "", "old"] {
+            let error = old_enough(&endpoint, "19.03", api).unwrap_err();
+            assert_eq!(error.code(), "sandbox.engine");
+            assert!(error.to_string().contains("19.03"), "{error}");
+        }
+    }
+}

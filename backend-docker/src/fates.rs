@@ -1,0 +1,163 @@
+//! What befalls containers: the engine tells, and one task hears it for all of a backend's.
+//!
+//! ```text
+//!  engine ──events of our containers: oom, die──▶ Fates ──▶ why a sandbox is gone
+//! ```
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bollard::Docker;
+use bollard::models::EventMessage;
+use bollard::query_parameters::EventsOptionsBuilder;
+use futures_util::StreamExt as _;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use crate::owner;
+
+/// How long the news of an end may take after the end itself.
+const NEWS: Duration = Duration::from_millis(400);
+/// How long is waited before an engine that said no more is asked again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What is known of a container's end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Fate {
+    /// How often the kernel killed in it for want of memory.
+    ooms: u32,
+    /// The status with which its first process ended.
+    exit: Option<i64>,
+}
+
+impl Fate {
+    fn told(&self) -> Option<String> {
+        Some(match (self.exit?, self.ooms) {
+            (_, 1..) => "memory ran out in its container".to_owned(),
+            (137, _) => "its container was killed".to_owned(),
+            (0, _) => "its container ended".to_owned(),
+            (code, _) => format!("its container ended with status {code}"),
+        })
+    }
+}
+
+/// The fates of a backend's containers.
+#[derive(Debug)]
+pub(crate) struct Fates {
+    known: Arc<Known>,
+    listener: JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    by_name: Mutex<HashMap<String, Fate>>,
+    changed: watch::Sender<u64>,
+}
+
+impl Fates {
+    /// Listens from now on. Needs a runtime.
+    pub(crate) fn listen(docker: Docker) -> Self {
+        let known = Arc::new(Known::default());
+        let heard = Arc::clone(&known);
+        let listener = tokio::spawn(async move {
+            loop {
+                let label = format!("{}={}", owner::OWNER, owner::user());
+                let filters = HashMap::from([
+                    ("type".to_owned(), vec!["container".to_owned()]),
+                    ("event".to_owned(), vec!["oom".to_owned(), "die".to_owned()]),
+                    ("label".to_owned(), vec![label]),
+                ]);
+                let mut events =
+                    docker.events(Some(EventsOptionsBuilder::default().filters(&filters).build()));
+                while let Some(Ok(event)) = events.next().await {
+                    heard.hear(&event);
+                }
+                sleep(AGAIN).await;
+            }
+        });
+        Self { known, listener }
+    }
+
+    /// From now on that container's fate is kept.
+    pub(crate) fn enlist(&self, container: &str) {
+        self.known.lock().insert(container.to_owned(), Fate::default());
+    }
+
+    pub(crate) fn forget(&self, container: &str) {
+        self.known.lock().remove(container);
+    }
+
+    /// Why that container has ended; nothing where no news of it comes in time.
+    pub(crate) async fn of(&self, container: &str) -> Option<String> {
+        let mut changed = self.known.changed.subscribe();
+        let told =
+            changed.wait_for(|_| self.known.lock().get(container).is_none_or(|fate| fate.exit.is_some()));
+        let _ = timeout(NEWS, told).await;
+        self.known.lock().get(container).and_then(Fate::told)
+    }
+}
+
+impl Drop for Fates {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+impl Known {
+    fn hear(&self, event: &EventMessage) {
+        let attributes = event.actor.as_ref().and_then(|actor| actor.attributes.as_ref());
+        let Some(attributes) = attributes else { return };
+        let Some(name) = attributes.get("name") else { return };
+        if let Some(fate) = self.lock().get_mut(name) {
+            match event.action.as_deref() {
+                Some("oom") => fate.ooms += 1,
+                Some("die") => {
+                    let exit = attributes.get("exitCode").and_then(|code| code.parse().ok());
+                    fate.exit = exit.or(Some(-1));
+                }
+                _ => {}
+            }
+        }
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Fate>> {
+        self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bollard::models::EventActor;
+
+    use super::*;
+
+    fn event(name: &str, action: &str, exit: &str) -> EventMessage {
+        let attributes =
+            [("name", name), ("exitCode", exit)].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let actor = EventActor { attributes: Some(HashMap::from(attributes)), ..EventActor::default() };
+        EventMessage { action: Some(action.to_owned()), actor: Some(actor), ..EventMessage::default() }
+    }
+
+    #[test]
+    fn each_end_is_told_with_its_cause() {
+        let told = |events: &[EventMessage]| {
+            let known = Known::default();
+            known.lock().insert("mine".to_owned(), Fate::default());
+            for event in events {
+                known.hear(event);
+            }
+            known.lock().get("mine").and_then(Fate::told)
+        };
+        let killed = event("mine", "die", "137");
+        assert_eq!(
+            told(&[event("mine", "oom", ""), killed.clone()]).unwrap(),
+            "memory ran out in its container"
+        );
+        assert_eq!(told(&[killed]).unwrap(), "its container was killed");
+        assert_eq!(told(&[event("mine", "die", "3")]).unwrap(), "its container ended with status 3");
+        assert_eq!(told(&[event("another", "die", "3")]), None);
+    }
+}

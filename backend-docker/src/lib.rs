@@ -1,0 +1,54 @@
+//! Hibernaculum's Docker backend: Python sessions in hardened containers, one for each sandbox.
+//!
+//! ```text
+//!  DockerBackend::builder() ──build──▶ Arc<dyn Backend>     = Engine<DockerProvider>
+//!                           └─provider──▶ DockerProvider ──start──▶ DockerPlace
+//!
+//!  host ──attach: stdin, the lifeline──▶ docker-init ▶ keeper ▶ supervisor ▶ sessions
+//!       ══a socket in a mounted directory, or an exec of the relay for each stream══▶ supervisor
+//! ```
+//!
+//! | for | see |
+//! |---|---|
+//! | which engine is used, and whether it will do | `endpoint`, `daemon`, `trouble` |
+//! | which image, how one is made, and the runner beside it | `image`, [`ImageBuild`], `prepare` |
+//! | what a container may do and use | `container`, [`Hardening`], `seccomp`, `room` |
+//! | how a sandbox starts | `provider`, `attached` |
+//! | how streams reach it | [`Transport`], `place`, `relay`, `socket`, `state`, `streams` |
+//! | what its figures are measured against | [`floor`] |
+//! | how it ends, why, what is left over, and what goes on without its host | `adoption`, `ending`, `fates`, `owner`, [`reap`] |
+
+mod adoption;
+mod attached;
+mod backend;
+mod build;
+mod container;
+mod daemon;
+mod ending;
+mod endpoint;
+mod fates;
+mod features;
+pub mod floor;
+mod hardening;
+mod image;
+mod owner;
+mod place;
+mod prepare;
+mod provider;
+mod reap;
+mod relay;
+mod room;
+mod seccomp;
+mod socket;
+mod state;
+mod streams;
+mod transport;
+mod trouble;
+
+pub use backend::{DockerBackend, DockerBackendBuilder};
+pub use build::{BuiltImage, ImageBuild};
+pub use hardening::{Hardening, Seccomp};
+pub use place::DockerPlace;
+pub use provider::DockerProvider;
+pub use reap::{Reaped, reap};
+pub use transport::Transport;

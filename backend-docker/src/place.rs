@@ -1,0 +1,93 @@
+//! One sandbox in a container.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bollard::Docker;
+use hibernaculum_core::Error;
+use hibernaculum_engine::{ByteStream, Place, Ready, Role};
+use tokio::task::JoinHandle;
+
+use crate::container::SOCKET_NAME;
+use crate::ending::Ending;
+use crate::fates::Fates;
+use crate::relay::{DOING, EarlyStreams, stream};
+use crate::socket;
+use crate::trouble::broken;
+
+/// The way to a sandbox's supervisor.
+#[derive(Debug)]
+pub(crate) enum Road {
+    /// The directory with its socket.
+    Socket(PathBuf),
+    /// A relay for each stream.
+    Exec { docker: Docker, container: String, early: EarlyStreams },
+}
+
+/// One sandbox in a container.
+///
+/// Dropping it ends the sandbox as soon as may be; [`Place::stop`] ends it and waits.
+#[derive(Debug)]
+pub struct DockerPlace {
+    pub(crate) ready: Ready,
+    pub(crate) workdir: String,
+    pub(crate) road: Road,
+    pub(crate) ending: Arc<Ending>,
+    pub(crate) container: String,
+    pub(crate) fates: Arc<Fates>,
+    /// Ends it when its time is over.
+    pub(crate) clock: Option<JoinHandle<()>>,
+}
+
+impl Place for DockerPlace {
+    fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    fn workdir(&self) -> &str {
+        &self.workdir
+    }
+
+    async fn connect(&self, _role: Role) -> Result<Box<dyn ByteStream>, Error> {
+        match &self.road {
+            Road::Socket(directory) => {
+                let connected = socket::connect(directory, SOCKET_NAME).await;
+                Ok(Box::new(connected.map_err(|error| broken(DOING, error))?))
+            }
+            Road::Exec { docker, container, early } => stream(docker, container, early).await,
+        }
+    }
+
+    async fn fate(&self) -> Option<String> {
+        let told = self.ending.reason();
+        // What we ended ourselves needs no news of the engine's.
+        if told.is_some() || self.ending.has_begun() { told } else { self.fates.of(&self.container).await }
+    }
+
+    async fn stop(&self) {
+        self.ending.begin(false);
+        self.ending.over().await;
+    }
+
+    async fn release(&self) {
+        self.ending.release();
+        if let Some(clock) = &self.clock {
+            clock.abort();
+        }
+    }
+
+    async fn kill(&self) {
+        self.ending.begin(true);
+        self.ending.over().await;
+    }
+}
+
+impl Drop for DockerPlace {
+    fn drop(&mut self) {
+        self.ending.begin(false);
+        self.fates.forget(&self.container);
+        if let Some(clock) = &self.clock {
+            clock.abort();
+        }
+    }
+}

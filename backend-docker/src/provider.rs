@@ -1,0 +1,290 @@
+//! How sandboxes are started in containers.
+//!
+//! ```text
+//!  the runner's volume (once) ─▶ a directory for the socket ─▶ container made, attached, started ─▶ boot message ─▶ ready
+//!                                                                                                                   │
+//!      DockerPlace ◀── which way streams take (once): is the socket there? ◀── the directory is shut ◀──────────────┘
+//! ```
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use hibernaculum_core::{
+    Error, Features, HostLoss, NetworkPolicy, SandboxError, SandboxId, SandboxSpec, Unsupported,
+};
+use hibernaculum_engine::boot::wait_ready;
+use hibernaculum_engine::{Boot, BootPlace, Provider, Ready};
+use tokio::io::{AsyncWriteExt as _, BufReader};
+use tokio::runtime::Handle;
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+use crate::attached::{Attached, launch};
+use crate::container::{Plan, RUNNER, SOCKET, SOCKET_NAME};
+use crate::daemon::Daemon;
+use crate::ending::{Ending, Remains};
+use crate::fates::Fates;
+use crate::hardening::{Hardening, Seccomp, User};
+use crate::image::Image;
+use crate::place::{DockerPlace, Road};
+use crate::prepare::{fill, runner_volume};
+use crate::relay::EarlyStreams;
+use crate::socket;
+use crate::state::{SocketRoom, State};
+use crate::transport::{Transport, Way};
+
+/// How long a process that failed may take until its last words are here.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// Starts sandboxes in containers: what [`crate::DockerBackend`] gives to the engine. For those who put an engine together themselves.
+pub struct DockerProvider {
+    pub(crate) daemon: Daemon,
+    pub(crate) image: Image,
+    pub(crate) state: Arc<State>,
+    pub(crate) way: Way,
+    pub(crate) hardening: Hardening,
+    pub(crate) user: User,
+    pub(crate) start_timeout: Duration,
+    pub(crate) ttl: Duration,
+    pub(crate) features: Features,
+    pub(crate) fates: Arc<Fates>,
+    pub(crate) reaper: JoinHandle<()>,
+    /// The volume with the runner.
+    pub(crate) runner: OnceCell<String>,
+}
+
+impl fmt::Debug for DockerProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DockerProvider")
+            .field("endpoint", &self.daemon.endpoint)
+            .field("image", &self.image.name)
+            .field("transport", &self.way.get())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for DockerProvider {
+    fn drop(&mut self) {
+        self.reaper.abort();
+    }
+}
+
+impl Provider for DockerProvider {
+    type Place = DockerPlace;
+
+    fn features(&self) -> Features {
+        self.features.clone()
+    }
+
+    async fn start(&self, spec: &SandboxSpec, boot: &Boot) -> Result<DockerPlace, Error> {
+        let network = spec.network.as_ref().unwrap_or(&self.features.default_network);
+        self.admit(network)?;
+        let runner = self
+            .runner
+            .get_or_try_init(|| runner_volume(&self.daemon, &self.image, self.start_timeout))
+            .await?;
+        let begun = self.begin(spec, boot, network, runner).await;
+        let place = match begun {
+            // Whoever filled the volume was ended before it was whole.
+            Err(Error::Sandbox(SandboxError::Start { problem, .. }))
+                if problem.contains("hibernaculum_runner") =>
+            {
+                fill(&self.daemon, &self.image, self.start_timeout).await?;
+                self.begin(spec, boot, network, runner).await?
+            }
+            begun => begun?,
+        };
+        Ok(place)
+    }
+
+    async fn adopt(&self, known: &[SandboxId]) -> Result<Vec<(SandboxId, DockerPlace)>, Error> {
+        self.lingering(known).await
+    }
+}
+
+impl DockerProvider {
+    /// Which way streams to its sandboxes take; `Auto` until the first one has told.
+    pub fn transport(&self) -> Transport {
+        self.way.get()
+    }
+
+    /// The image that its sandboxes are made of, as it was named.
+    pub fn image(&self) -> &str {
+        &self.image.name
+    }
+
+    /// The policy `none` is the seccomp profile's to enforce.
+    fn admit(&self, network: &NetworkPolicy) -> Result<(), Error> {
+        if *network == NetworkPolicy::None && self.hardening.seccomp != Seccomp::Strict {
+            return Err(Unsupported {
+                backend: self.features.backend.clone(),
+                what: "the network policy `none` without the strict seccomp profile".to_owned(),
+                instead: "use `loopback`, or leave `seccomp` as it is".to_owned(),
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    async fn begin(
+        &self,
+        spec: &SandboxSpec,
+        boot: &Boot,
+        network: &NetworkPolicy,
+        runner: &str,
+    ) -> Result<DockerPlace, Error> {
+        let way = self.way.get();
+        let room = if way == Transport::Exec { None } else { Some(self.socket_room(spec, boot.sandbox)?) };
+        match self.boot(spec, boot, network, runner, room).await {
+            // An engine that does not see our file system does not find what is to be mounted.
+            Err(Error::Sandbox(SandboxError::Start { problem, .. }))
+                if way == Transport::Auto && problem.contains("bind source path") =>
+            {
+                self.way.set(Transport::Exec);
+                self.boot(spec, boot, network, runner, None).await
+            }
+            begun => begun,
+        }
+    }
+
+    fn socket_room(&self, spec: &SandboxSpec, sandbox: SandboxId) -> Result<SocketRoom, Error> {
+        let lingers = matches!(spec.on_host_loss, Some(HostLoss::Linger(_))).then_some(sandbox);
+        self.state.room(self.user, lingers).map_err(|error| {
+            let problem = format!("its directory cannot be made: {error}");
+            SandboxError::Start { problem, source: Some(error.into()) }.into()
+        })
+    }
+
+    async fn boot(
+        &self,
+        spec: &SandboxSpec,
+        boot: &Boot,
+        network: &NetworkPolicy,
+        runner: &str,
+        room: Option<SocketRoom>,
+    ) -> Result<DockerPlace, Error> {
+        let plan = Plan {
+            sandbox: boot.sandbox,
+            spec,
+            image: &self.image.id,
+            volumes: &self.image.volumes,
+            hardening: &self.hardening,
+            user: self.user,
+            network,
+            cpus: self.daemon.cpus,
+            runner,
+            socket_room: room.as_ref().map(SocketRoom::path),
+            ttl: self.ttl,
+        };
+        let workdir = plan.workdir().to_owned();
+        let message = boot.stdin(
+            spec,
+            &BootPlace {
+                socket: SOCKET,
+                workdir: &workdir,
+                runner_dir: RUNNER,
+                bundle: false,
+                remove: &[],
+                tunnel: None,
+            },
+        );
+        let container = plan.name();
+        let deadline = Instant::now() + self.start_timeout;
+        let launching = launch(&self.daemon.docker, container.clone(), plan.body());
+        let attached = timeout_at(deadline, launching)
+            .await
+            .map_err(|_| self.too_late("the engine was making the container".to_owned()))??;
+        let path = room.as_ref().map(|room| room.path().to_owned());
+        // Without a socket to share, every stream is an exec: the first ones begin while the runner boots.
+        let early = path.is_none().then(|| EarlyStreams::begin(&self.daemon.docker, &container));
+        let (ready, ending) = self.wait(attached, &message, room, deadline).await?;
+        let ending = Arc::new(ending);
+        let road = self.road(path, container.clone(), early).await?;
+        self.fates.enlist(&container);
+        let clock = spec.limits.wall_time.map(|time| tokio::spawn(wind(Arc::downgrade(&ending), time)));
+        Ok(DockerPlace { ready, workdir, road, ending, container, fates: Arc::clone(&self.fates), clock })
+    }
+
+    fn too_late(&self, stderr: String) -> Error {
+        let after_ms = u64::try_from(self.start_timeout.as_millis()).unwrap_or(u64::MAX);
+        SandboxError::StartTimeout { after_ms, stderr }.into()
+    }
+
+    /// Which way streams take: found out by trying, once.
+    async fn road(
+        &self,
+        path: Option<PathBuf>,
+        container: String,
+        early: Option<EarlyStreams>,
+    ) -> Result<Road, Error> {
+        let early = early.unwrap_or_else(EarlyStreams::none);
+        early.ready();
+        let exec = Road::Exec { docker: self.daemon.docker.clone(), container, early };
+        let Some(path) = path else { return Ok(exec) };
+        if self.way.get() == Transport::Auto {
+            let tried = socket::connect(&path, SOCKET_NAME).await;
+            tracing::debug!(?tried, "the socket of a container was tried");
+            self.way.set(if tried.is_ok() { Transport::Socket } else { Transport::Exec });
+        }
+        // A socket that was asked for and cannot be reached is told when the first stream is opened.
+        Ok(if self.way.get() == Transport::Exec { exec } else { Road::Socket(path) })
+    }
+
+    /// Hands the boot message over and waits until the supervisor listens.
+    async fn wait(
+        &self,
+        attached: Attached,
+        message: &[u8],
+        room: Option<SocketRoom>,
+        deadline: Instant,
+    ) -> Result<(Ready, Ending), Error> {
+        let Attached { mut stdin, stdout, tail, removal } = attached;
+        let mut stdout = BufReader::new(stdout);
+        let ready = async {
+            // A process that ends before it reads everything says why on its stderr; the broken pipe says less.
+            let _ = stdin.write_all(message).await;
+            wait_ready(&mut stdout).await
+        };
+        let error = match timeout_at(deadline, ready).await {
+            Ok(Ok(ready)) => {
+                let reader = Handle::current().spawn(async move {
+                    let _ = tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await;
+                });
+                let shut = room.as_ref().map_or(Ok(()), SocketRoom::shut);
+                let ending = Ending::new(Remains { attached: Some((stdin, reader)), removal, room });
+                shut.map_err(|error| SandboxError::Start {
+                    problem: format!("its socket's directory cannot be shut: {error}"),
+                    source: Some(error.into()),
+                })?;
+                return Ok((ready, ending));
+            }
+            Ok(Err(Error::Sandbox(SandboxError::Start { mut problem, source }))) => {
+                // What it said last is on its way still.
+                let _ =
+                    tokio::time::timeout(LAST_WORDS, tokio::io::copy(&mut stdout, &mut tokio::io::sink()))
+                        .await;
+                let words = tail.shown();
+                if !words.is_empty() {
+                    problem.push_str("; it said: ");
+                    problem.push_str(&words);
+                }
+                SandboxError::Start { problem, source }.into()
+            }
+            Ok(Err(error)) => error,
+            Err(_) => self.too_late(tail.shown()),
+        };
+        removal.run().await;
+        Err(error)
+    }
+}
+
+/// Ends a sandbox when its time is over.
+pub(crate) async fn wind(ending: Weak<Ending>, time: Duration) {
+    tokio::time::sleep(time).await;
+    if let Some(ending) = ending.upgrade() {
+        ending.put_an_end(format!("its wall time of {time:?} is over"));
+    }
+}

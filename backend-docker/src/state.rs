@@ -1,0 +1,248 @@
+//! Directories of this machine that containers' sockets lie in, and their end.
+//!
+//! ```text
+//!  STATE_DIR/                 0700, this user's
+//!  ├─ host-RANDOM/            one for each backend, locked while it lives: what no lock holds is removed by the next
+//!  │  └─ 17/                  one sandbox; mounted into its container, which makes its socket `s` there
+//!  ├─ linger-SANDBOX/         the same of one that may outlive its backend
+//!  └─ key                     of what the secrets are made, so that the next backend can speak with those
+//! ```
+
+use std::collections::HashSet;
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hibernaculum_core::{ConfigError, Error, SandboxError, SandboxId};
+use hibernaculum_engine::OwnerKey;
+
+use crate::hardening::User;
+
+const PREFIX: &str = "host-";
+/// How long the engine may take to make a container after its directory.
+const MAKING: Duration = Duration::from_mins(5);
+/// How the directory of a sandbox begins that may outlive its host.
+const LINGERING: &str = "linger-";
+/// A unix socket's path has at most 107 bytes: `/host-0123456789ab/18446744073709551615/s` is what comes below.
+const LONGEST: usize = 64;
+
+/// This backend's own directory.
+#[derive(Debug)]
+pub(crate) struct State {
+    root: PathBuf,
+    directory: PathBuf,
+    next: AtomicU64,
+    /// The lock: it goes with the process, however that ends.
+    _held: File,
+}
+
+impl State {
+    /// Makes it, and removes what dead hosts left.
+    pub(crate) fn open(setting: Option<&Path>) -> Result<Arc<Self>, Error> {
+        let root = setting.map_or_else(usual, Path::to_owned);
+        if !root.is_absolute() || root.as_os_str().len() > LONGEST || root.to_str().is_none() {
+            return Err(ConfigError::Invalid {
+                field: "state_dir".to_owned(),
+                value: root.to_string_lossy().chars().take(80).flat_map(char::escape_debug).collect(),
+                rule: format!("must be an absolute path of UTF-8, at most {LONGEST} bytes long"),
+            }
+            .into());
+        }
+        let made = (|| {
+            make(&root)?;
+            sweep(&root);
+            let mut random = [0; 6];
+            getrandom::fill(&mut random).map_err(io::Error::other)?;
+            let directory = root.join(format!("{PREFIX}{}", hex::encode(random)));
+            DirBuilder::new().mode(0o700).create(&directory)?;
+            let held = File::open(&directory)?;
+            held.lock()?;
+            Ok(Self { root: root.clone(), directory, next: AtomicU64::new(1), _held: held })
+        })();
+        let made = made.map_err(|error: io::Error| SandboxError::Start {
+            problem: format!("the state directory {} cannot be used: {error}", root.display()),
+            source: Some(error.into()),
+        })?;
+        Ok(Arc::new(made))
+    }
+
+    /// A directory for one more sandbox, in which that user may make a socket.
+    pub(crate) fn room(self: &Arc<Self>, user: User, lingers: Option<SandboxId>) -> io::Result<SocketRoom> {
+        let path = match lingers {
+            Some(sandbox) => self.root.join(format!("{LINGERING}{sandbox}")),
+            None => self.directory.join(self.next.fetch_add(1, Ordering::Relaxed).to_string()),
+        };
+        DirBuilder::new().mode(0o700).create(&path)?;
+        let room = SocketRoom { path, state: Arc::clone(self) };
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&room.path, Some(user.uid), Some(user.gid))?;
+        }
+        Ok(room)
+    }
+}
+
+impl State {
+    /// The directory of a sandbox that another backend made, where there is one.
+    pub(crate) fn lingering_room(self: &Arc<Self>, sandbox: SandboxId) -> Option<SocketRoom> {
+        let path = self.root.join(format!("{LINGERING}{sandbox}"));
+        path.is_dir().then(|| SocketRoom { path, state: Arc::clone(self) })
+    }
+
+    /// The key of this directory's owner.
+    pub(crate) fn key(&self) -> Result<OwnerKey, Error> {
+        let path = self.root.join("key");
+        OwnerKey::kept_in(&path).map_err(|error| {
+            let problem = format!("its key {} cannot be used: {error}", path.display());
+            SandboxError::Start { problem, source: Some(error.into()) }.into()
+        })
+    }
+
+    /// Removes the directories of sandboxes that outlived their host and are gone; `living` are there still.
+    pub(crate) fn sweep_lingering(&self, living: &HashSet<String>) {
+        for entry in fs::read_dir(&self.root).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let sandbox = name.to_str().and_then(|name| name.strip_prefix(LINGERING));
+            // A container is made after its directory.
+            let is_old = entry
+                .metadata()
+                .and_then(|found| found.modified())
+                .is_ok_and(|made| made.elapsed().is_ok_and(|age| age > MAKING));
+            if is_old && sandbox.is_some_and(|sandbox| !living.contains(sandbox)) {
+                remove(&entry.path());
+            }
+        }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        remove(&self.directory);
+    }
+}
+
+/// The directory of one sandbox's socket. Removed with the value.
+#[derive(Debug)]
+pub(crate) struct SocketRoom {
+    path: PathBuf,
+    state: Arc<State>,
+}
+
+impl SocketRoom {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// From now on the sandbox's user can connect to what is here, and put nothing more here: it would be on this machine's disk, bounded by nothing.
+    /// Where this program is not root it is that user itself, and what could be taken away could be given back.
+    pub(crate) fn shut(&self) -> io::Result<()> {
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&self.path, Some(0), Some(0))?;
+            fs::set_permissions(&self.path, fs::Permissions::from_mode(0o711))?;
+        }
+        Ok(())
+    }
+}
+
+impl SocketRoom {
+    /// It stays.
+    pub(crate) fn release(mut self) {
+        self.path.clear();
+    }
+}
+
+impl Drop for SocketRoom {
+    fn drop(&mut self) {
+        debug_assert!(self.path.as_os_str().is_empty() || self.path.starts_with(&self.state.root));
+        if !self.path.as_os_str().is_empty() {
+            remove(&self.path);
+        }
+    }
+}
+
+fn usual() -> PathBuf {
+    std::env::temp_dir().join(format!("hibernaculum-docker-{}", rustix::process::getuid().as_raw()))
+}
+
+/// Makes the directory, or makes sure that it is ours alone: in `/tmp` somebody else may have been quicker.
+fn make(root: &Path) -> io::Result<()> {
+    match DirBuilder::new().recursive(false).mode(0o700).create(root) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(root.parent().unwrap_or(root))?;
+            DirBuilder::new().mode(0o700).create(root)?;
+        }
+        done => done?,
+    }
+    let found = fs::symlink_metadata(root)?;
+    if !found.is_dir() || found.uid() != rustix::process::geteuid().as_raw() || found.mode() & 0o022 != 0 {
+        return Err(io::Error::other("it must be a directory of this user's that nobody else can write to"));
+    }
+    Ok(())
+}
+
+/// Removes the directories of hosts that hold no lock.
+fn sweep(root: &Path) {
+    for entry in fs::read_dir(root).into_iter().flatten().flatten() {
+        let is_host = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+        if is_host && File::open(entry.path()).is_ok_and(|directory| directory.try_lock().is_ok()) {
+            remove(&entry.path());
+        }
+    }
+}
+
+fn remove(path: &Path) {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(path = %path.display(), %error, "could not be removed");
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ME: fn() -> User =
+        || User { uid: rustix::process::getuid().as_raw(), gid: rustix::process::getgid().as_raw() };
+
+    #[test]
+    fn what_a_dead_host_left_is_removed_and_what_a_living_one_has_is_not() {
+        let scene = tempfile::tempdir().unwrap();
+        let root = scene.path().join("state");
+        let living = State::open(Some(&root)).unwrap();
+        let one = living.room(ME(), None).unwrap();
+        let dead = root.join("host-dead/1");
+        fs::create_dir_all(&dead).unwrap();
+        let next = State::open(Some(&root)).unwrap();
+        assert!(one.path().is_dir() && !dead.exists());
+        let (gone, kept) = (SandboxId::new(), SandboxId::new());
+        for id in [gone, kept] {
+            living.room(ME(), Some(id)).unwrap().release();
+            let path = living.lingering_room(id).unwrap();
+            let long_ago = std::time::SystemTime::now() - 2 * MAKING;
+            File::open(path.path()).unwrap().set_modified(long_ago).unwrap();
+            path.release();
+        }
+        next.sweep_lingering(&HashSet::from([kept.to_string()]));
+        assert!(next.lingering_room(gone).is_none());
+        drop(next.lingering_room(kept).unwrap());
+        assert!(next.lingering_room(kept).is_none(), "whoever has it removes it");
+        drop((one, living, next));
+        assert_eq!(fs::read_dir(&root).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_directory_of_somebody_elses_making_is_refused() {
+        let scene = tempfile::tempdir().unwrap();
+        let root = scene.path().join("open");
+        fs::create_dir(&root).unwrap();
+        fs::set_permissions(&root, fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(State::open(Some(&root)).unwrap_err().code(), "sandbox.start");
+        assert_eq!(State::open(Some(Path::new("relative"))).unwrap_err().code(), "config.invalid");
+    }
+}

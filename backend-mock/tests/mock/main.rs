@@ -1,0 +1,14 @@
+//! The mock backend's own promises.
+#![expect(clippy::unwrap_used, reason = "what a test cannot have fails it")]
+
+mod cassettes;
+mod checkpoints;
+mod faults_above;
+mod faults_below;
+mod figures;
+mod scene;
+
+mod strictness;
+mod time;
+mod wire;
+mod yaml;

@@ -1,0 +1,121 @@
+//! How long it takes to save a session and to restore one: 100 MB that no compressor shortens.
+//!
+//! The floor is what any program pays for the same bytes: one write to a new file, synced, as the store's are; one read into a buffer.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use hibernaculum::Feature;
+
+use super::{Bound, Figure, Taken, Unit, contest};
+use crate::bench::Bench;
+use crate::product::Product;
+use crate::trouble::Trouble;
+
+const BYTES: usize = 100_000_000;
+/// Each costs a write of all the bytes, twice.
+const TIMES: u64 = 8;
+
+pub(super) const SAVE: Figure = Figure {
+    name: "portable_save_100m",
+    about: "a portable checkpoint of a session with 100 MB of noise",
+    is_quick: false,
+    unit: Unit::Milliseconds,
+    bound: Bound::AtMost(500.0),
+    take: |bench: &Bench| -> Result<Taken, Trouble> {
+        need_store(bench)?;
+        let (product, floor) = (bench.product(), Floor::new()?);
+        // New noise for each: what is stored already would cost nothing.
+        contest(
+            TIMES,
+            || {
+                product.fill(BYTES)?;
+                let (took, stored) = product.save()?;
+                assert!(
+                    stored <= (BYTES as u64) * 12 / 10,
+                    "{stored} bytes on disk are more than 1.2 times the data"
+                );
+                Ok(took)
+            },
+            || Ok(floor.write()?),
+        )
+    },
+};
+
+pub(super) const SAVE_AGAIN: Figure = Figure {
+    name: "portable_save_again",
+    about: "one more of the same session, unchanged",
+    bound: Bound::AtMost(150.0),
+    take: |bench: &Bench| -> Result<Taken, Trouble> {
+        let (product, floor) = (saved(bench)?, Floor::new()?);
+        contest(TIMES, || Ok(product.save()?.0), || Ok(floor.write()?))
+    },
+    ..SAVE
+};
+
+pub(super) const RESTORE: Figure = Figure {
+    name: "portable_restore_100m",
+    about: "restoring it in the same session",
+    take: |bench: &Bench| -> Result<Taken, Trouble> {
+        let (product, floor) = (saved(bench)?, Floor::new()?);
+        floor.write()?;
+        contest(TIMES, || Ok(product.restore()?), || Ok(floor.read()?))
+    },
+    ..SAVE
+};
+
+fn need_store(bench: &Bench) -> Result<(), Trouble> {
+    if bench.product().offers(Feature::PortableCheckpoints) {
+        return Ok(());
+    }
+    Err(Trouble::Skipped("the backend has no checkpoint store".to_owned()))
+}
+
+/// A session that holds the data and was saved.
+fn saved(bench: &Bench) -> Result<&Product, Trouble> {
+    need_store(bench)?;
+    let product = bench.product();
+    product.fill(BYTES)?;
+    product.save()?;
+    Ok(product)
+}
+
+/// A file where the local backend's store is by default: below the temporary directory.
+struct Floor {
+    path: PathBuf,
+    data: Vec<u8>,
+}
+
+impl Floor {
+    fn new() -> io::Result<Self> {
+        let path = std::env::temp_dir().join(format!("hib-bench-{}", std::process::id()));
+        let mut data = vec![0; BYTES];
+        File::open("/dev/urandom")?.read_exact(&mut data)?;
+        Ok(Self { path, data })
+    }
+
+    fn write(&self) -> io::Result<Duration> {
+        let start = Instant::now();
+        let mut file = File::create(&self.path)?;
+        file.write_all(&self.data)?;
+        file.sync_all()?;
+        Ok(start.elapsed())
+    }
+
+    fn read(&self) -> io::Result<Duration> {
+        let start = Instant::now();
+        let mut data = vec![0; BYTES];
+        File::open(&self.path)?.read_exact(&mut data)?;
+        assert_eq!(data.last(), self.data.last(), "a part of the file is no file");
+        Ok(start.elapsed())
+    }
+}
+
+impl Drop for Floor {
+    fn drop(&mut self) {
+        // It may never have been written.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}

@@ -1,0 +1,66 @@
+//! What a store keeps.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ByteSize;
+
+/// What [`crate::CheckpointStore::collect`] keeps. Each rule that is set is kept; unset ones delete nothing. The newest checkpoint of a session goes only
+/// by age or by size.
+///
+/// ```
+/// use std::time::Duration;
+/// use hibernaculum_core::{ByteSize, Retention};
+///
+/// let week = Duration::from_secs(7 * 24 * 3600);
+/// let retention = Retention::default().keep_last(5).max_age(week).max_bytes(ByteSize::gib(20));
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Retention {
+    /// So many checkpoints of each session, the newest.
+    pub keep_last: Option<usize>,
+    /// Checkpoints and snapshots that are no older.
+    pub max_age: Option<Duration>,
+    /// The newest checkpoints and snapshots that take no more than so many stored bytes together; a blob that several share counts once.
+    pub max_bytes: Option<ByteSize>,
+}
+
+impl Retention {
+    /// Keeps so many of each session.
+    #[must_use]
+    pub fn keep_last(mut self, count: usize) -> Self {
+        self.keep_last = Some(count);
+        self
+    }
+
+    /// Keeps what is no older.
+    #[must_use]
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age);
+        self
+    }
+
+    /// Keeps what fits into so many stored bytes.
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: ByteSize) -> Self {
+        self.max_bytes = Some(bytes);
+        self
+    }
+}
+
+/// What a collection did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Collected {
+    /// Checkpoints and snapshots that the retention deleted.
+    pub deleted: usize,
+    /// Blobs that nothing needs any more, and that were removed.
+    pub removed: usize,
+    /// The bytes that they took.
+    pub freed: ByteSize,
+    /// Blobs that nothing needs now, and that a later collection will remove: a save that is under way might still name them.
+    pub condemned: usize,
+}

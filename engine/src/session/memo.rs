@@ -1,0 +1,145 @@
+//! What a sandbox that may outlive its host keeps of what only the host knows: written here, read by the next host.
+//!
+//! Memos are read tolerantly, as what an earlier version wrote: a session whose memo makes no sense is not adopted.
+
+use hibernaculum_core::{
+    ExecutionId, ExecutionRequest, LiveLimits, OutputLimits, SandboxInfo, SessionInfo, SessionSpec,
+    TransactionPolicy,
+};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::job::Job;
+
+/// Under which name the sandbox's own memo is kept.
+pub(crate) const SANDBOX: &str = "sandbox";
+
+/// Of a sandbox.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SandboxMemo {
+    pub(crate) info: SandboxInfo,
+    #[serde(default)]
+    pub(crate) live_checkpoints: LiveLimits,
+}
+
+/// Of a session, as it was opened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SessionMemo {
+    pub(crate) spec: SessionSpec,
+    pub(crate) info: SessionInfo,
+}
+
+/// Of an execution, as it began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ExecutionMemo {
+    pub(crate) id: ExecutionId,
+    #[serde(default)]
+    pub(crate) output: OutputLimits,
+    #[serde(default)]
+    pub(crate) transaction: TransactionPolicy,
+    /// When it was admitted.
+    pub(crate) admitted: Timestamp,
+    /// How long it waited then.
+    #[serde(default)]
+    pub(crate) queued_us: u64,
+    /// When it has to be over.
+    #[serde(default)]
+    pub(crate) deadline: Option<Timestamp>,
+    /// Its session, without the labels, which the session's memo has.
+    pub(crate) session: SessionInfo,
+}
+
+impl ExecutionMemo {
+    /// Of an execution that begins now.
+    pub(super) fn new(request: &ExecutionRequest, job: &Job, mut session: SessionInfo) -> Self {
+        session.labels.clear();
+        let ExecutionRequest { id, output, transaction, .. } = *request;
+        let (now, queued) = (Timestamp::now(), job.admitted.elapsed());
+        Self {
+            id,
+            output,
+            transaction,
+            admitted: now.checked_sub(queued).unwrap_or(now),
+            queued_us: u64::try_from(queued.as_micros()).unwrap_or(u64::MAX),
+            deadline: job.deadline.and_then(on_the_wall),
+            session,
+        }
+    }
+
+    /// The request again, but for its code.
+    pub(super) fn request(&self) -> ExecutionRequest {
+        let mut request = ExecutionRequest::new("").output(self.output).transaction(self.transaction);
+        request.id = self.id;
+        request
+    }
+
+    /// Its deadline by this host's clock: now, where it has passed.
+    pub(super) fn due(&self) -> Option<Instant> {
+        let left = self.deadline?.duration_since(Timestamp::now());
+        let now = Instant::now();
+        Some(left.try_into().ok().and_then(|left| now.checked_add(left)).unwrap_or(now))
+    }
+}
+
+/// A moment of this process' clock as others know it; none where it is beyond what can be said.
+fn on_the_wall(moment: Instant) -> Option<Timestamp> {
+    let left = moment.saturating_duration_since(Instant::now());
+    Timestamp::now().checked_add(left).ok()
+}
+
+/// As JSON. What has no JSON form is no memo.
+pub(crate) fn write(memo: &impl Serialize) -> Option<Value> {
+    serde_json::to_value(memo).ok()
+}
+
+/// From JSON, where it makes sense.
+pub(crate) fn read<T: DeserializeOwned>(memo: &Value) -> Option<T> {
+    T::deserialize(memo).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use hibernaculum_core::{SandboxId, SessionId, Timeout, TransactionScope};
+
+    use super::*;
+    use crate::session::job::Work;
+    use crate::session::ring::Ring;
+
+    fn memo(request: &ExecutionRequest) -> ExecutionMemo {
+        let ring = Ring::new(request.id, request.output, Arc::default());
+        let job = Job::new(Work::Code(request.clone()), request.timeout, ring);
+        ExecutionMemo::new(request, &job, SessionInfo::new(SessionId::new(), SandboxId::new()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_execution_can_be_told_again() {
+        let explicit = TransactionPolicy::Explicit { scope: TransactionScope::Memory };
+        let request = ExecutionRequest::new("x = 1").transaction(explicit);
+        let written = write(&memo(&request)).unwrap();
+        let read: ExecutionMemo = read(&written).unwrap();
+        let again = read.request();
+        assert_eq!((again.id, again.transaction, again.code.as_str()), (request.id, explicit, ""));
+        let left = read.due().unwrap() - Instant::now();
+        assert!((Duration::from_secs(28)..=Duration::from_secs(30)).contains(&left), "{left:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_that_has_passed_is_now() {
+        let mut memo = memo(&ExecutionRequest::new("").timeout(Timeout::Unlimited));
+        assert_eq!(memo.due(), None);
+        memo.deadline = Some(Timestamp::UNIX_EPOCH);
+        assert_eq!(memo.due(), Some(Instant::now()));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_no_memo() {
+        assert_eq!(read::<SessionMemo>(&serde_json::json!({ "spec": 7 })), None);
+        assert_eq!(read::<ExecutionMemo>(&serde_json::json!(null)), None);
+    }
+}

@@ -1,0 +1,175 @@
+//! The side of whoever restores: reads blobs ahead, verified, and hands them to the actor in chunks.
+
+use std::sync::Arc;
+
+use futures_util::stream::StreamExt as _;
+use hibernaculum_core::{
+    CheckpointError, CheckpointRecord, CheckpointStore, Error, Execution, ExecutionId, OutputLimits,
+    StoredBlob, Timeout,
+};
+use tokio::sync::mpsc;
+
+use super::manifest::{self, FORMAT, Wants};
+use super::{LoadWork, Piece, answer};
+use crate::failure;
+use crate::session::Port;
+use crate::session::job::Work;
+use crate::wire::messages::CheckpointLoad;
+use crate::wire::text::MAX_INLINE;
+
+/// Chunks that wait between the store and the session.
+const WAITING: usize = 2;
+/// Blobs that are read at once.
+const AHEAD: usize = 2;
+const DOING: &str = "restore a state";
+
+/// What a load came to.
+#[derive(Debug)]
+pub(crate) struct Restored {
+    /// The session's execution count after it.
+    pub(crate) count: u64,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Port {
+    /// Has the session take the state of a checkpoint in place of its own. Where that fails, it is as it was.
+    pub(crate) async fn load(
+        &self,
+        store: &Arc<dyn CheckpointStore>,
+        record: CheckpointRecord,
+        timeout: Timeout,
+    ) -> Result<Restored, Error> {
+        let (work, loading) = Loading::of(record, Arc::clone(store))?;
+        let execution = self.admit(ExecutionId::new(), OutputLimits::default(), timeout, work)?;
+        loading.finish(execution).await
+    }
+}
+
+/// A load, on the side of whoever restores.
+pub(in crate::session) struct Loading {
+    record: CheckpointRecord,
+    store: Arc<dyn CheckpointStore>,
+    wants: Wants,
+    supplier: mpsc::Sender<Piece>,
+}
+
+impl Loading {
+    /// What the session is to do, and what there is to do for it meanwhile.
+    pub(in crate::session) fn of(
+        record: CheckpointRecord,
+        store: Arc<dyn CheckpointStore>,
+    ) -> Result<(Work, Self), Error> {
+        let wants = manifest::check(&record).map_err(|flaw| match flaw {
+            Ok(found) => {
+                Error::from(CheckpointError::Format { stored: name(&record), found, newest: FORMAT })
+            }
+            Err(problem) => CheckpointError::Corrupt { stored: name(&record), problem }.into(),
+        })?;
+        let (supplier, supply) = mpsc::channel(WAITING);
+        let manifest = record.manifest.to_string();
+        let call = CheckpointLoad { execution: 0, manifest: manifest.into(), mode: "replace".to_owned() };
+        let work = Work::Load(Box::new(LoadWork { call, supply, is_ready: false, is_told: false }));
+        Ok((work, Self { record, store, wants, supplier }))
+    }
+
+    /// Supplies the session, and waits for its answer.
+    pub(in crate::session) async fn finish(self, execution: Execution) -> Result<Restored, Error> {
+        let Self { record, store, wants, supplier } = self;
+        let session = execution.session();
+        let blobs = record.blobs.iter().map(|stored| stored.blob.clone()).collect();
+        // Both to their ends: a session that waits for pieces must be told that there are no more.
+        let (result, given) = tokio::join!(async { execution.await }, supply_all(store, blobs, supplier));
+        given.map_err(|error| named(error, &record))?;
+        let (answer, warnings) = answer(session, DOING, result?)?;
+        let text = |key: &str| answer.get(key).and_then(|text| text.as_str()).unwrap_or_default();
+        let number = |key: &str| answer.get(key).and_then(serde_json::Value::as_u64);
+        match text("answer") {
+            "restored" => {
+                let told = answer.get("warnings").and_then(|list| list.as_array()).into_iter().flatten();
+                let told = told.filter_map(|line| line.as_str().map(str::to_owned));
+                let warnings = warnings.into_iter().chain(told).collect();
+                Ok(Restored { count: number("count").unwrap_or_default(), warnings })
+            }
+            "refused" => Err(match text("code") {
+                "checkpoint.python" => CheckpointError::Python {
+                    checkpoint: record.info.id,
+                    made: Some(text("made"))
+                        .filter(|made| !made.is_empty())
+                        .unwrap_or(&wants.python)
+                        .to_owned(),
+                    here: text("here").to_owned(),
+                    problem: text("why").to_owned(),
+                },
+                "checkpoint.corrupt" => {
+                    CheckpointError::Corrupt { stored: name(&record), problem: text("why").to_owned() }
+                }
+                "checkpoint.format" => CheckpointError::Format {
+                    stored: name(&record),
+                    found: number("found").unwrap_or(FORMAT + 1),
+                    newest: number("newest").unwrap_or(FORMAT),
+                },
+                _ => CheckpointError::Refused {
+                    doing: format!("restoring the checkpoint {} in the session {session}", record.info.id),
+                    problem: text("why").to_owned(),
+                },
+            }
+            .into()),
+            _ => Err(failure::mistaken(DOING)),
+        }
+    }
+}
+
+fn name(record: &CheckpointRecord) -> String {
+    format!("the checkpoint {}", record.info.id)
+}
+
+/// Reads all blobs and hands them on, as fast as the session takes them. An error of the store is told to the session as well.
+async fn supply_all(
+    store: Arc<dyn CheckpointStore>,
+    blobs: Vec<StoredBlob>,
+    supplier: mpsc::Sender<Piece>,
+) -> Result<(), Error> {
+    let reads = blobs.into_iter().map(move |blob| {
+        let store = Arc::clone(&store);
+        async move { store.blob(&blob).await }
+    });
+    let mut blobs = futures_util::stream::iter(reads).buffered(AHEAD).enumerate();
+    loop {
+        // A session that answered already (refused, say) takes no more: what it answered tells why.
+        let next = tokio::select! {
+            biased;
+            () = supplier.closed() => return Ok(()),
+            next = blobs.next() => next,
+        };
+        let piece = match next {
+            Some((blob, Ok(mut data))) => {
+                while !data.is_empty() {
+                    let data = data.split_to(data.len().min(MAX_INLINE));
+                    if supplier.send(Piece::Chunk { blob, data }).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                continue;
+            }
+            Some((_, Err(error))) => {
+                let why = error.to_string();
+                let _ = supplier.send(Piece::Abort { why }).await;
+                return Err(error);
+            }
+            None => Piece::Loaded,
+        };
+        let _ = supplier.send(piece).await;
+        return Ok(());
+    }
+}
+
+/// An error about a blob, as one about the checkpoint that needs it.
+fn named(error: Error, record: &CheckpointRecord) -> Error {
+    match error {
+        Error::Checkpoint(CheckpointError::Corrupt { stored, problem }) => {
+            let problem = format!("{stored}: {problem}");
+            CheckpointError::Corrupt { stored: name(record), problem }.into()
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,212 @@
+"""What a session's last execution said, kept for the next host: who heard it may be gone before anybody was told.
+
+    session ── frames ─────> said ──┐
+    supervisor ── notices ─> told ──┴─> at most `_MOST` bytes of output, the oldest forgotten; what it asks; its answer
+    host ── the next request ─────────> all of it forgotten, but for what a pending transaction is
+
+Frames are looked at by their first bytes only: a session writes them, and may write what it likes. It can spoil what is
+kept of itself.
+"""
+
+import json
+import re
+from collections import deque
+from typing import Any, Deque, Dict, List, NamedTuple, Optional, Tuple
+
+from ..frames import ProtocolError
+
+_MOST = 1 << 20  # bytes of output
+_LONGEST_GROUP = 64 << 20  # a message and the chunks that it names
+_MOST_QUESTIONS = 64  # that wait: an honest session asks one at a time
+_HEAD = 64  # bytes of a frame in which its kind stands
+_OUTPUT = re.compile(rb'.{4}\{"jsonrpc":"2\.0","method":"event"', re.DOTALL)
+_ANSWER = re.compile(rb'.{4}\{"jsonrpc":"2\.0","id":(?:\d+|"[^"]*"),"(?:result|error)":', re.DOTALL)
+_QUESTION = re.compile(rb'.{4}\{"jsonrpc":"2\.0","id":"([^"]*)","method":', re.DOTALL)
+_TEXT_AT = re.compile(rb'"event":"output","execution":\d+,"stream":"[a-z]+","pos":(\d{1,15}),"bytes":(\d{1,15}),')
+# within a string each quotation mark would have a backslash before it
+_PENDING = b',"transaction":"pending"'
+_SETTLES = ("transaction.commit", "transaction.rollback")
+
+
+class Notice(NamedTuple):
+    """What was said on control."""
+
+    method: str
+    params: Dict[str, Any]
+    data: Optional[bytes]
+
+    def size(self) -> int:
+        return len(self.data) if self.data is not None else int(self.params.get("bytes", 0))
+
+
+class _Group(NamedTuple):
+    """A message, and before it the chunks that it names."""
+
+    frames: List[bytes]
+    size: int
+    is_output: bool
+    question: Optional[str] = None  # its id, where it is one
+    text_at: Optional[int] = None  # the position of its text, where it is that
+
+
+class Kept:
+    """Of one session process."""
+
+    def __init__(self) -> None:
+        self.request: Optional[Dict[str, Any]] = None  # what was asked last: `method`, `execution`, `id`, `memo` …
+        self.pending: Optional[Dict[str, Any]] = None  # what was asked, whose transaction waits
+        self.is_answered = True
+        self.number = 0  # the highest that a request had
+        self._text_end = 0  # the position behind all text that the session sent
+        self._said: Deque[_Group] = deque()
+        self._told: Deque[Notice] = deque()
+        self._output = 0  # bytes of output in both
+        self._group: List[bytes] = []
+        self._group_size = 0
+
+    # -- what comes --------------------------------------------------------------------------------------------------
+
+    def asked(self, message: Dict[str, Any]) -> None:
+        """A message of the host's passes."""
+        params = message.get("params")
+        if "method" not in message:
+            self._said = deque(group for group in self._said if group.question != message.get("id"))
+        elif "id" in message and isinstance(params, dict):
+            number = params.get("execution")
+            wanted = {name: params[name] for name in ("execution", "id", "memo", "target") if name in params}
+            self.request = {"method": message["method"], **wanted}
+            self.number = max(self.number, number if isinstance(number, int) else 0)
+            self.is_answered = False
+            self._said.clear()
+            self._told.clear()
+            self._output = 0
+
+    def is_busy_with(self, method: str) -> bool:
+        """Whether that was asked and is not answered yet."""
+        return not self.is_answered and self.request is not None and self.request["method"] == method
+
+    def said(self, frame: bytes) -> None:
+        """A frame of the session's passes. Raises ProtocolError."""
+        self._group.append(frame)
+        self._group_size += len(frame)
+        if self._group_size > _LONGEST_GROUP:
+            raise ProtocolError("chunks that no message names")
+        if frame[0] >= 0x80:
+            return
+        group, size = self._group, self._group_size
+        self._group, self._group_size = [], 0
+        head = frame[:_HEAD]
+        question = _QUESTION.match(head)
+        if question is not None:
+            self._said.append(_Group(group, size, False, question.group(1).decode("ascii", "replace")))
+            if sum(1 for kept in self._said if kept.question is not None) > _MOST_QUESTIONS:
+                raise ProtocolError("questions without end")
+        elif _ANSWER.match(head):
+            if not self.is_answered:  # a second answer is nobody's
+                self._answered(frame)
+                self._said.append(_Group(group, size, False))
+        elif _OUTPUT.match(head):
+            text = _TEXT_AT.search(frame[: 4 * _HEAD])
+            at = int(text.group(1)) if text is not None else None
+            if text is not None:
+                self._text_end = int(text.group(1)) + int(text.group(2))
+            self._said.append(_Group(group, size, True, None, at))
+            self._output += size
+            self._forget_oldest()
+
+    def _answered(self, frame: bytes) -> None:
+        self.is_answered = True
+        request = self.request or {}
+        if request.get("method") == "execute" and _PENDING in frame:
+            self.pending = request
+        elif request.get("method") in _SETTLES:
+            self.pending = None
+
+    def told(self, notice: Notice) -> None:
+        """Something is said on control."""
+        self._told.append(notice)
+        self._output += notice.size()
+        self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        """Of both roads: that whose oldest is larger gives first."""
+        while self._output > _MOST:
+            said = next((index for index, group in enumerate(self._said) if group.is_output), None)
+            told = next((index for index, notice in enumerate(self._told) if notice.size()), None)
+            said_size = self._said[said].size if said is not None else -1
+            if told is not None and self._told[told].size() > said_size:
+                self._output -= self._told[told].size()
+                del self._told[told]
+            elif said is not None:
+                self._output -= said_size
+                del self._said[said]
+            else:
+                return
+
+    # -- what goes ---------------------------------------------------------------------------------------------------
+
+    def frames(self) -> List[bytes]:
+        """What the session said; at the end the chunks whose message has not come yet."""
+        return [frame for group in self._said for frame in group.frames] + self._group
+
+    def notices(self) -> List[Notice]:
+        """What was told on control."""
+        return list(self._told)
+
+    def output(self) -> int:
+        """How many bytes of credit it takes to tell the notices."""
+        return sum(notice.size() for notice in self._told)
+
+    def positions(self, raw: List[int]) -> Tuple[int, List[int]]:
+        """Where both roads begin, for who is told only what is kept; given how much raw output there was."""
+        texts = (group.text_at for group in self._said if group.text_at is not None)
+        raw = list(raw)
+        for index, stream in enumerate(("stdout", "stderr")):
+            written = (
+                notice.params["pos"]
+                for notice in self._told
+                if notice.method == "output" and notice.params["stream"] == stream
+            )
+            raw[index] = next(written, raw[index])
+        return next(texts, self._text_end), raw
+
+
+class Frames:
+    """Cuts bytes into whole frames, and keeps what is not whole yet."""
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> List[bytes]:
+        """The frames that are whole now. Raises ProtocolError."""
+        if not self._rest and len(data) == 4 + (int.from_bytes(data[:4], "big") & 0x7FFFFFFF):
+            return [data]  # the common case
+        self._rest += data
+        rest, start, whole = self._rest, 0, []
+        while len(rest) - start >= 4:
+            length = int.from_bytes(rest[start : start + 4], "big") & 0x7FFFFFFF
+            if length > self._longest:
+                raise ProtocolError(f"a frame of {length} bytes, more than the {self._longest} allowed")
+            end = start + 4 + length
+            if len(rest) < end:
+                break
+            whole.append(bytes(rest[start:end]))
+            start = end
+        del rest[:start]
+        return whole
+
+    def forget(self) -> None:
+        """What is not whole will never be."""
+        self._rest.clear()
+
+
+def parse(frame: bytes) -> Dict[str, Any]:
+    """A message of the host's. Raises ProtocolError."""
+    try:
+        message = json.loads(frame[4:])
+    except (ValueError, RecursionError) as problem:
+        raise ProtocolError(f"not JSON: {problem}") from None
+    if not isinstance(message, dict):
+        raise ProtocolError("not a JSON object")
+    return message

@@ -1,0 +1,95 @@
+//! Holds the mock backend to the conformance suite, apart from the backends that run Python: `cargo test --workspace --test mock -- scripted`.
+//!
+//! *Scripted*: cases whose behaviour is the engine's own, each with a script of what Python would do, under a paused clock. It needs no
+//! Python, and proves with it that the mock needs none.
+//!
+//! *Replayed*: all other cases, too, each with a cassette of what a real runner said, played to a real engine. `tests/cassettes` records them, and compares.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a script that is wrong fails its case")]
+#![expect(clippy::match_same_arms, reason = "cases stand in the order of the suite")]
+
+mod scripts;
+mod volatile;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use hibernaculum::Feature;
+use hibernaculum::checkpoint_store::Store;
+use hibernaculum::engine::{Engine, EngineConfig};
+use hibernaculum::mock::wire::{WireCassette, WirePlayer};
+use hibernaculum::mock::{Account, ScriptedBackend, ScriptedProvider};
+use hibernaculum_testkit::{Case, Clock, Need, Stage, Subject, cases};
+
+use crate::volatile::VOLATILE;
+
+fn main() -> ExitCode {
+    let gaps = gaps();
+    if !gaps.is_empty() {
+        #[expect(clippy::print_stderr, reason = "a test binary speaks to people")]
+        {
+            eprintln!("cassettes and cases differ (see tests/cassettes):\n{}", gaps.join("\n"));
+        }
+        return ExitCode::FAILURE;
+    }
+    hibernaculum_testkit::main(async || vec![scripted(), replayed()])
+}
+
+/// Where they are, seen from this package.
+const CASSETTES: &str = "mock/cassettes";
+
+/// Cases without a cassette that are not volatile, cassettes without a case, and a list of volatile ones that has grown too long.
+fn gaps() -> Vec<String> {
+    // The backend that is recorded ends with its host: there is nothing to adopt.
+    let is_recorded = |case: &&Case| !case.needs.contains(&Need::Feature(Feature::Linger));
+    let cases: BTreeSet<String> = cases::all().filter(is_recorded).map(|case| case.name.to_owned()).collect();
+    let volatile: BTreeSet<String> = VOLATILE.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let files = std::fs::read_dir(CASSETTES).into_iter().flatten().flatten();
+    let names = files.map(|file| file.file_name().to_string_lossy().trim_end_matches(".wire").to_owned());
+    let cassettes: BTreeSet<String> = names.collect();
+    let missing = cases.difference(&cassettes).filter(|case| !volatile.contains(*case));
+    let mut gaps: Vec<String> = missing.map(|case| format!("no cassette: {case}")).collect();
+    gaps.extend(cassettes.difference(&cases).map(|cassette| format!("no case: {cassette}")));
+    gaps.extend(volatile.difference(&cases).map(|case| format!("volatile, and no case: {case}")));
+    if volatile.len() > 10 {
+        gaps.push(format!("{} volatile cases, and at most 10 may be", volatile.len()));
+    }
+    gaps
+}
+
+fn scripted() -> Subject {
+    Subject::per_case("mock-scripted", Clock::Paused, |case| {
+        let Some(script) = scripts::of(case.name) else {
+            return Err("its behaviour is Python's own, and no script stands in for that".to_owned());
+        };
+        let provider = ScriptedProvider::new(script);
+        let account = Account::of(&provider);
+        account.waive();
+        let backend = ScriptedBackend::over(provider).map_err(|error| error.to_string())?;
+        Ok(Stage::new(backend.backend(), async move {
+            let complaints = account.complaints().await;
+            backend.waive();
+            if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n")) }
+        }))
+    })
+}
+
+fn replayed() -> Subject {
+    Subject::per_case("mock-replayed", Clock::Paused, |case| {
+        if let Some(reason) = volatile::reason(case.name) {
+            return Err(format!("volatile: {reason}"));
+        }
+        let file = Path::new(CASSETTES).join(format!("{}.wire", case.name));
+        let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let player = WirePlayer::new(WireCassette::read(&text).map_err(|error| error.explain().to_string())?);
+        let account = player.account();
+        let config = EngineConfig::new().map_err(|error| error.to_string())?;
+        let config = config.checkpoint_store(Arc::new(Store::memory()));
+        let engine = Engine::with_config(player, config).map_err(|error| error.to_string())?;
+        Ok(Stage::new(Arc::new(engine), async move {
+            let complaints = account.complaints();
+            if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n")) }
+        }))
+    })
+}
