@@ -24,7 +24,7 @@ impl DaytonaProvider {
         &self,
         known: &[SandboxId],
     ) -> Result<Vec<(SandboxId, DaytonaPlace)>, Error> {
-        let listed = self.api.list(&labels::of_lingering()).await;
+        let listed = self.service.api.list(&labels::of_lingering()).await;
         let listed = listed.map_err(|error| trouble("asking for a list of sandboxes", error))?;
         let strange = listed.into_iter().filter_map(|listed| {
             let id = labels::sandbox(&listed.labels)?;
@@ -36,7 +36,7 @@ impl DaytonaProvider {
 
     async fn place_of(&self, id: SandboxId, which: String) -> Option<(SandboxId, DaytonaPlace)> {
         // The list may tell of what is gone, or has changed: only the sandbox itself is believed.
-        let sandbox = self.api.sandbox(&which).await.ok()?;
+        let sandbox = self.service.api.sandbox(&which).await.ok()?;
         if sandbox.state != State::Started || labels::sandbox(&sandbox.labels) != Some(id) {
             return None;
         }
@@ -46,21 +46,22 @@ impl DaytonaProvider {
             return None;
         };
         let (window, wall_time) = labels::times(&sandbox.labels);
-        let ending = Ending::new(&self.api, &sandbox.name);
+        let ending = Ending::new(&self.service.api, &sandbox.name);
         ending.born();
-        let place = self.place(id, sandbox.id, met, ending, window.unwrap_or(self.window), wall_time).ok()?;
+        let place =
+            self.place(id, sandbox.id, met, ending, window.unwrap_or(self.service.window), wall_time).ok()?;
         Some((id, place))
     }
 
     async fn meet_again(&self, sandbox: &Sandbox, id: SandboxId) -> Option<Met> {
-        let toolbox = Toolbox::of(&self.api, sandbox).await.ok()?;
+        let toolbox = Toolbox::of(&self.service.api, sandbox).await.ok()?;
         let session = shell(id);
         // The last that was begun there: those before found their ports taken.
         let command = toolbox.commands(&session).await.ok()?.pop()?.id;
         let process = Process { toolbox: toolbox.clone(), session, command };
-        let secret = self.key.secret(id);
+        let secret = self.service.key.secret(id);
         for port in ports(id) {
-            for door in doors(&self.api, &sandbox.id, &toolbox, self.way.get(), port).await {
+            for door in doors(&self.service.api, &sandbox.id, &toolbox, self.service.way.get(), port).await {
                 if let Ok((_, greeting)) = door.knock(&secret, Ask::WhoIsThere).await {
                     return Some(Met { ready: greeting.ready, workdir: String::new(), door, process });
                 }

@@ -16,6 +16,7 @@ use crate::api::{Api, Key, Volume};
 use crate::features::features;
 use crate::order::{Origin, Wishes, check_image, minutes};
 use crate::provider::DaytonaProvider;
+use crate::service::Service;
 use crate::transport::{Transport, Way};
 use crate::trouble::not_started;
 
@@ -185,11 +186,12 @@ impl DaytonaBackendBuilder {
     pub fn build(mut self) -> Result<Arc<dyn Backend>, Error> {
         let config = self.engine.take();
         let (store, retention) = (self.checkpoint_store.take(), self.retention.take());
-        let mut provider = self.provider()?;
-        let mut config = config.unwrap_or_else(|| EngineConfig::with_key(provider.key.clone()));
-        provider.key = config.owner_key.clone();
+        let mut service = self.service()?;
+        let mut config = config.unwrap_or_else(|| EngineConfig::with_key(service.key.clone()));
+        service.key = config.owner_key.clone();
         config.checkpoint_store = config.checkpoint_store.or(store);
         config.retention = retention.unwrap_or(config.retention);
+        let provider = DaytonaProvider { service: Arc::new(service) };
         Ok(Arc::new(Engine::with_config(provider, config)?))
     }
 
@@ -199,6 +201,10 @@ impl DaytonaBackendBuilder {
     ///
     /// As [`DaytonaBackendBuilder::build`].
     pub fn provider(self) -> Result<DaytonaProvider, Error> {
+        Ok(DaytonaProvider { service: Arc::new(self.service()?) })
+    }
+
+    fn service(self) -> Result<Service, Error> {
         let url = self
             .api_url
             .clone()
@@ -251,7 +257,7 @@ impl DaytonaBackendBuilder {
         if python.contains('\0') || python.is_empty() {
             return Err(not_started("the name of its Python is empty, or has NUL in it"));
         }
-        Ok(DaytonaProvider {
+        Ok(Service {
             api,
             wishes,
             way: Way::of(self.transport),

@@ -77,6 +77,22 @@ fn found(answer: Result<Sandbox, ApiError>) -> Result<Option<Sandbox>, ApiError>
     }
 }
 
+/// Starts one that is at rest, and waits until it is started. The caller bounds it in time.
+pub(crate) async fn again(api: &Api, which: &str) -> Result<Sandbox, Error> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match api.sandbox(which).await.map_err(|error| trouble("asking for a sandbox", error))?.state {
+            // On its way to rest it takes no order.
+            State::Stopping | State::Archiving | State::Pausing => sleep(pause).await,
+            State::Stopped | State::Archived | State::Paused => break,
+            _ => return started(api, which).await,
+        }
+        pause = (pause * 5 / 4).min(LONGEST_PAUSE);
+    }
+    api.start(which).await.map_err(|error| trouble("starting a sandbox", error))?;
+    started(api, which).await
+}
+
 /// Waits until a sandbox is started. There is no end to it but a failure: the caller bounds it in time.
 pub(crate) async fn started(api: &Api, which: &str) -> Result<Sandbox, Error> {
     let (mut pause, mut unknown, mut at_rest) = (FIRST_PAUSE, 0, 0);

@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use hibernaculum_engine::Fate;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -32,7 +33,7 @@ pub(crate) struct Ending {
     name: String,
     /// Set once its making has been answered.
     is_born: OnceLock<()>,
-    road: OnceLock<Arc<Road>>,
+    road: Mutex<Option<Arc<Road>>>,
     /// Everything that runs for it: pumps, the pulse.
     tasks: Mutex<Option<JoinSet<()>>>,
     over: watch::Sender<bool>,
@@ -47,7 +48,7 @@ impl Ending {
             api: api.clone(),
             name: name.to_owned(),
             is_born: OnceLock::new(),
-            road: OnceLock::new(),
+            road: Mutex::default(),
             tasks: Mutex::new(Some(JoinSet::new())),
             over: watch::Sender::new(false),
             runtime: Handle::current(),
@@ -60,9 +61,9 @@ impl Ending {
         let _ = self.is_born.set(());
     }
 
-    /// The streams that end with it.
+    /// The streams that end with it, from now on.
     pub(crate) fn with_road(&self, road: &Arc<Road>) {
-        let _ = self.road.set(Arc::clone(road));
+        *self.road.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(road));
     }
 
     /// Runs something for as long as the sandbox is there. False where it is not any more.
@@ -85,12 +86,17 @@ impl Ending {
         self.reason.get().cloned()
     }
 
+    /// Whether it has begun.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     /// Begins the ending, unless it has begun.
     pub(crate) fn begin(&self) {
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut tasks) = tasks else { return };
-        if let Some(road) = self.road.get() {
-            road.end(self.reason().unwrap_or_else(|| "it was ended".to_owned()));
+        if let Some(road) = &*self.road.lock().unwrap_or_else(PoisonError::into_inner) {
+            road.end(Fate::Gone(self.reason().unwrap_or_else(|| "it was ended".to_owned())));
         }
         let (api, name, over) = (self.api.clone(), self.name.clone(), Over(self.over.clone()));
         let is_born = self.is_born.get().is_some();

@@ -18,7 +18,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use tokio::time::sleep;
 
-use crate::api::{Api, ApiError, Command, Sandbox, Toolbox};
+use crate::api::{Api, Command, Sandbox, Toolbox};
 use crate::inquiry;
 use crate::transport::{Transport, Way};
 use crate::trouble::{not_started, trouble};
@@ -82,7 +82,7 @@ impl Entry<'_> {
         let toolbox = Toolbox::of(self.api, self.sandbox)
             .await
             .map_err(|error| trouble("finding its toolbox", error))?;
-        let directory = format!("/tmp/{}", self.boot.sandbox);
+        let directory = directory(self.boot.sandbox)?;
         let session = shell(self.boot.sandbox);
         let (home, made, opened) = tokio::join!(
             toolbox.work_dir(),
@@ -208,8 +208,8 @@ impl Entry<'_> {
             Err(error) => {
                 tracing::debug!(%error, "the toolbox does not answer");
                 // The sandbox itself says more than a toolbox that cannot be reached.
-                return match inquiry::of_sandbox(&self.api.impatient(), &self.sandbox.id).await {
-                    Some(reason) => Err(not_started(reason)),
+                return match inquiry::of_sandbox(&self.api.impatient(), &self.sandbox.id).await.why() {
+                    Some(why) => Err(not_started(why)),
                     None => Ok(None),
                 };
             }
@@ -224,6 +224,12 @@ impl Entry<'_> {
             Some(exit) => Err(last_words(process, exit).await),
         }
     }
+}
+
+/// A directory for one life of the sandbox: what an earlier life left under `/tmp` is none of this one's business.
+fn directory(sandbox: SandboxId) -> Result<String, Error> {
+    let life = getrandom::u32().map_err(|error| not_started(format!("no random numbers: {error}")))?;
+    Ok(format!("/tmp/{sandbox}-{life:08x}"))
 }
 
 /// The shell in which a sandbox's runner is begun.
@@ -324,28 +330,6 @@ fn printed(log: &[u8]) -> String {
 /// One word of a shell.
 fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-/// The service, the sandbox and the runner's process: whichever says why nobody answers.
-pub(crate) async fn inquire(api: &Api, sandbox: &str, process: &Process) -> Option<String> {
-    if let Some(reason) = inquiry::of_sandbox(api, sandbox).await {
-        return Some(reason);
-    }
-    match process.toolbox.impatient().command(&process.session, &process.command).await {
-        Ok(Command { exit_code: Some(exit), .. }) => Some(format!("its first process ended with {exit}")),
-        Err(error) if is_forgotten(&error) => {
-            Some("it was started anew: its files are there, its processes are not".to_owned())
-        }
-        Ok(_) | Err(_) => None,
-    }
-}
-
-/// The toolbox itself says that it knows nothing of the process. A proxy's 404 has other words, or none.
-fn is_forgotten(error: &ApiError) -> bool {
-    match error {
-        ApiError::Refused(refusal) => error.is_gone() && !refusal.said.is_empty(),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 //! |---|---|
 //! | the calls, and what the answers mean | `api`, `trouble` |
 //! | a spec in the service's terms | `order`, `labels`, `features` |
-//! | how a sandbox is made, and the runner gets in | `provider`, `birth`, `entry` |
+//! | how a sandbox is made, and the runner gets in | `provider`, `service`, `birth`, `entry` |
 //! | how streams reach it, and outlive the network | [`Transport`], `place`, `tunnel` |
 //! | how it is kept awake, how it ends, and why | `pulse`, `ending`, `inquiry` |
 //!
@@ -31,6 +31,7 @@ mod order;
 mod place;
 mod provider;
 mod pulse;
+mod service;
 mod transport;
 mod trouble;
 mod tunnel;

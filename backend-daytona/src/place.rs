@@ -1,38 +1,58 @@
 //! One sandbox of the service.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hibernaculum_core::{Error, TransportError};
-use hibernaculum_engine::{ByteStream, Place, Ready, Role};
+use hibernaculum_core::{Error, SandboxSpec, TransportError};
+use hibernaculum_engine::{Boot, ByteStream, Fate, Place, Ready, Role};
+use tokio::time::{Instant, timeout};
 
-use crate::api::Api;
 use crate::ending::Ending;
-use crate::entry::{Process, inquire};
-use crate::tunnel::{Road, TunnelStream};
+use crate::inquiry;
+use crate::service::{Inside, Service};
+use crate::tunnel::TunnelStream;
 
 /// How long the news of an end may be held up for its cause.
 const CAUSE: Duration = Duration::from_millis(500);
+/// How often it is started again within how long: whoever stops it more often means it.
+const REVIVALS: usize = 3;
+const SPAN: Duration = Duration::from_mins(10);
 
 /// One sandbox of the service.
 ///
 /// Dropping it deletes the sandbox as soon as may be; [`Place::stop`] deletes it and waits.
-#[derive(Debug)]
 pub struct DaytonaPlace {
     pub(crate) ready: Ready,
     pub(crate) workdir: String,
-    pub(crate) road: Arc<Road>,
+    pub(crate) inside: Mutex<Inside>,
     pub(crate) ending: Arc<Ending>,
-    pub(crate) api: Api,
+    pub(crate) service: Arc<Service>,
     /// The service's own id of it.
     pub(crate) id: String,
-    pub(crate) process: Process,
+    /// For how long no host need be there.
+    pub(crate) window: Duration,
+    /// When it was started again, lately.
+    pub(crate) revivals: Mutex<VecDeque<Instant>>,
 }
 
 impl DaytonaPlace {
     /// The service's own id of the sandbox: what its dashboard shows.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    fn inside(&self) -> Inside {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether it may be started again, and has been stopped by nobody who means it.
+    fn may_revive(&self) -> bool {
+        let mut revivals = self.revivals.lock().unwrap_or_else(PoisonError::into_inner);
+        while revivals.front().is_some_and(|revival| revival.elapsed() > SPAN) {
+            revivals.pop_front();
+        }
+        revivals.len() < REVIVALS
     }
 }
 
@@ -50,17 +70,40 @@ impl Place for DaytonaPlace {
             let doing = format!("opening a stream through the tunnel: {problem}");
             Error::from(TransportError::Broken { doing, source: None })
         };
-        let (stream, pump) = TunnelStream::begin(Arc::clone(&self.road)).await.map_err(broken)?;
+        let (stream, pump) = TunnelStream::begin(self.inside().road).await.map_err(broken)?;
         tracing::trace!(?role, sandbox = self.id, "a stream begins");
         if self.ending.spawn(pump) { Ok(Box::new(stream)) } else { Err(broken("it has ended".to_owned())) }
     }
 
-    async fn fate(&self) -> Option<String> {
-        if let Some(told) = self.ending.reason().or_else(|| self.road.reason()) {
-            return Some(told);
+    async fn fate(&self) -> Fate {
+        if self.ending.has_begun() {
+            return self.ending.reason().map_or(Fate::Unknown, Fate::Gone);
         }
-        let inquiry = inquire(&self.api, &self.id, &self.process);
-        tokio::time::timeout(CAUSE, inquiry).await.ok().flatten()
+        let Inside { road, process } = self.inside();
+        let mut fate = road.fate();
+        if fate == Fate::Unknown {
+            let api = self.service.api.impatient();
+            let inquiry = inquiry::of_runner(&api, &self.id, &process);
+            fate = timeout(CAUSE, inquiry).await.unwrap_or_default();
+        }
+        match fate {
+            Fate::Stopped(why) if !self.may_revive() => {
+                Fate::Gone(format!("{why}; it was started again {REVIVALS} times within {SPAN:?}"))
+            }
+            fate => fate,
+        }
+    }
+
+    async fn revive(&self, spec: &SandboxSpec, boot: &Boot) -> Result<(), Error> {
+        self.revivals.lock().unwrap_or_else(PoisonError::into_inner).push_back(Instant::now());
+        // What still waits for the runner of before waits in vain.
+        self.inside().road.end(Fate::Stopped("the sandbox was stopped".to_owned()));
+        let service = &self.service;
+        let met = service.enter_again(&self.id, spec, boot, self.window).await?;
+        let way = (met.door, met.process);
+        let inside = service.inside(boot.sandbox, &self.id, way, &self.ending, self.window)?;
+        *self.inside.lock().unwrap_or_else(PoisonError::into_inner) = inside;
+        Ok(())
     }
 
     async fn stop(&self) {
@@ -80,5 +123,14 @@ impl Place for DaytonaPlace {
 impl Drop for DaytonaPlace {
     fn drop(&mut self) {
         self.ending.begin();
+    }
+}
+
+impl std::fmt::Debug for DaytonaPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DaytonaPlace")
+            .field("id", &self.id)
+            .field("ending", &self.ending)
+            .finish_non_exhaustive()
     }
 }

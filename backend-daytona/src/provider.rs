@@ -6,47 +6,37 @@
 //! ```
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use hibernaculum_core::{Error, Features, HostLoss, SandboxError, SandboxId, SandboxSpec};
-use hibernaculum_engine::{Boot, OwnerKey, Provider};
+use hibernaculum_core::{Error, Features, HostLoss, SandboxId, SandboxSpec};
+use hibernaculum_engine::{Boot, Provider};
 use tokio::time::timeout;
 
-use crate::api::Api;
 use crate::birth;
 use crate::ending::Ending;
-use crate::entry::{Entry, Met, inquire};
+use crate::entry::Met;
 use crate::labels;
-use crate::order::{Wishes, name};
+use crate::order::name;
 use crate::place::DaytonaPlace;
-use crate::pulse::beat;
-use crate::transport::{Transport, Way};
-use crate::trouble::{not_started, trouble};
-use crate::tunnel::{Inquiry, Road};
+use crate::service::Service;
+use crate::transport::Transport;
+use crate::trouble::trouble;
 
 /// How long the deletion of a sandbox that could not be started is waited for before the error is told.
 const CLEARING: Duration = Duration::from_secs(10);
 
 /// Starts sandboxes at a Daytona service: what [`crate::DaytonaBackend`] gives to the engine. For those who put an engine together themselves.
 pub struct DaytonaProvider {
-    pub(crate) api: Api,
-    pub(crate) wishes: Wishes,
-    pub(crate) way: Way,
-    pub(crate) python: String,
-    pub(crate) start_timeout: Duration,
-    pub(crate) window: Duration,
-    pub(crate) features: Features,
-    /// Of what the sandboxes' secrets are made.
-    pub(crate) key: OwnerKey,
+    pub(crate) service: Arc<Service>,
 }
 
 impl fmt::Debug for DaytonaProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DaytonaProvider")
-            .field("service", &self.api.base())
-            .field("origin", &self.wishes.origin)
-            .field("transport", &self.way.get())
+            .field("service", &self.service.api.base())
+            .field("origin", &self.service.wishes.origin)
+            .field("transport", &self.service.way.get())
             .finish_non_exhaustive()
     }
 }
@@ -55,37 +45,25 @@ impl Provider for DaytonaProvider {
     type Place = DaytonaPlace;
 
     fn features(&self) -> Features {
-        self.features.clone()
+        self.service.features.clone()
     }
 
     async fn start(&self, spec: &SandboxSpec, boot: &Boot) -> Result<DaytonaPlace, Error> {
-        let network = spec.network.as_ref().unwrap_or(&self.features.default_network);
-        let order = self.wishes.order(boot.sandbox, spec, network)?;
-        let ending = Ending::new(&self.api, &order.name);
+        let service = &self.service;
+        let network = spec.network.as_ref().unwrap_or(&service.features.default_network);
+        let order = service.wishes.order(boot.sandbox, spec, network)?;
+        let ending = Ending::new(&service.api, &order.name);
         let window = match spec.on_host_loss {
             Some(HostLoss::Linger(time)) => time,
-            _ => self.window,
-        };
-        let late = |_| {
-            let after_ms = u64::try_from(self.start_timeout.as_millis()).unwrap_or(u64::MAX);
-            let stderr = format!("the sandbox `{}` at the service was not ready", order.name);
-            Error::from(SandboxError::StartTimeout { after_ms, stderr })
+            _ => service.window,
         };
         let start = async {
-            let sandbox = birth::make(&self.api, &order, boot.sandbox).await?;
+            let sandbox = birth::make(&service.api, &order, boot.sandbox).await?;
             ending.born();
-            let entry = Entry {
-                api: &self.api,
-                sandbox: &sandbox,
-                spec,
-                boot,
-                python: &self.python,
-                window,
-                way: &self.way,
-            };
-            Ok((entry.enter().await?, sandbox.id.clone()))
+            Ok((service.enter(&sandbox, spec, boot, window).await?, sandbox.id))
         };
-        let (met, id) = match timeout(self.start_timeout, start).await.map_err(late).flatten() {
+        let started = timeout(service.start_timeout, start).await;
+        let (met, id) = match started.unwrap_or_else(|_| Err(service.late(&order.name))) {
             Ok(started) => started,
             Err(error) => {
                 ending.begin();
@@ -112,34 +90,24 @@ impl DaytonaProvider {
         window: Duration,
         wall_time: Option<Duration>,
     ) -> Result<DaytonaPlace, Error> {
-        let inquiry: Inquiry = {
-            let (api, id, process) = (self.api.impatient(), id.clone(), met.process.clone());
-            Box::new(move || {
-                let (api, id, process) = (api.clone(), id.clone(), process.clone());
-                Box::pin(async move { inquire(&api, &id, &process).await })
-            })
-        };
+        let Met { ready, workdir, door, process } = met;
+        let inside = self.service.inside(sandbox, &id, (door, process), &ending, window)?;
         let ending = Arc::new(ending);
-        let host = getrandom::u64().map_err(|error| not_started(format!("no random numbers: {error}")))?;
-        let road = Road::new(format!("{host:016x}"), met.door, self.key.secret(sandbox), window, inquiry);
-        let road = Arc::new(road);
-        ending.with_road(&road);
-        ending.spawn(beat(self.api.clone(), id.clone(), self.wishes.auto_stop, Arc::downgrade(&road)));
         if let Some(time) = wall_time {
             ending.spawn(wind(Arc::downgrade(&ending), time));
         }
-        let (ready, workdir, process) = (met.ready, met.workdir, met.process);
-        Ok(DaytonaPlace { ready, workdir, road, ending, api: self.api.impatient(), id, process })
+        let (service, inside) = (Arc::clone(&self.service), Mutex::new(inside));
+        Ok(DaytonaPlace { ready, workdir, inside, ending, service, id, window, revivals: Mutex::default() })
     }
 
     /// Which way streams to its sandboxes take; `Auto` until the first one has told.
     pub fn transport(&self) -> Transport {
-        self.way.get()
+        self.service.way.get()
     }
 
     /// The address of the service.
     pub fn service(&self) -> &str {
-        self.api.base()
+        self.service.api.base()
     }
 
     /// Asks whether the service is there, and takes the key. Nothing is changed.
@@ -153,7 +121,7 @@ impl DaytonaProvider {
     /// Nothing is changed when the future is dropped.
     pub async fn check(&self) -> Result<(), Error> {
         let nothing = labels::search(SandboxId::new());
-        let listed = self.api.impatient().list(&nothing).await;
+        let listed = self.service.api.impatient().list(&nothing).await;
         listed.map(drop).map_err(|error| trouble("asking for a list of sandboxes", error))
     }
 

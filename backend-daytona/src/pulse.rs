@@ -6,6 +6,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use hibernaculum_engine::Fate;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::api::Api;
@@ -24,16 +25,16 @@ pub(crate) async fn beat(api: Api, sandbox: String, auto_stop: u64, road: Weak<R
     loop {
         ticks.tick().await;
         let Some(road) = road.upgrade() else { return };
-        if let Some(reason) = tell(&api, &sandbox, auto_stop, &road).await {
-            road.end(reason);
+        road.end(tell(&api, &sandbox, auto_stop, &road).await);
+        if road.fate() != Fate::Unknown {
             return;
         }
     }
 }
 
-async fn tell(api: &Api, sandbox: &str, auto_stop: u64, road: &Arc<Road>) -> Option<String> {
-    if let Some(reason) = road.reason() {
-        return Some(reason);
+async fn tell(api: &Api, sandbox: &str, auto_stop: u64, road: &Arc<Road>) -> Fate {
+    if road.fate() != Fate::Unknown {
+        return Fate::Unknown;
     }
     if auto_stop > 0
         && let Err(error) = api.touch(sandbox).await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bollard::Docker;
 use hibernaculum_core::Error;
-use hibernaculum_engine::{ByteStream, Place, Ready, Role};
+use hibernaculum_engine::{ByteStream, Fate, Place, Ready, Role};
 use tokio::task::JoinHandle;
 
 use crate::container::SOCKET_NAME;
@@ -58,10 +58,12 @@ impl Place for DockerPlace {
         }
     }
 
-    async fn fate(&self) -> Option<String> {
+    async fn fate(&self) -> Fate {
         let told = self.ending.reason();
         // What we ended ourselves needs no news of the engine's.
-        if told.is_some() || self.ending.has_begun() { told } else { self.fates.of(&self.container).await }
+        let has_told = told.is_some() || self.ending.has_begun();
+        let told = if has_told { told } else { self.fates.of(&self.container).await };
+        told.map_or(Fate::Unknown, Fate::Gone)
     }
 
     async fn stop(&self) {

@@ -89,7 +89,9 @@ impl Feature {
             }
             Self::PortableCheckpoints => "pickle what you need to a file in the working directory",
             Self::SandboxSnapshots => "create a new sandbox and set it up again",
-            Self::Linger => "use `HostLoss::Kill`, and open the sessions again when the host is back",
+            Self::Linger => {
+                "leave `on_host_loss` at `kill` and open the sessions again when the host is back, or take a backend that lingers: docker, daytona"
+            }
             Self::Profile => "run the code under `cProfile` in the session",
             Self::Unknown => "ask the backend's `features()` what it offers",
         }

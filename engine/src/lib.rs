@@ -28,6 +28,6 @@ pub use boot::{Boot, BootPlace, BootTunnel, Ready, STAGE0};
 pub use config::{EngineConfig, OwnerKey};
 pub use engine::Engine;
 pub use features::RUNNER_FEATURES;
-pub use provider::{ByteStream, Place, Provider, Role};
+pub use provider::{ByteStream, Fate, Place, Provider, Role};
 pub use socket::SocketStream;
 pub use tail::Tail;

@@ -4,6 +4,7 @@
 //!  Engine ──start(spec, boot)──▶ Provider ──▶ Place        one sandbox: its supervisor runs and listens
 //!  Engine ──connect(role)──────▶ Place ──▶ Box<dyn ByteStream>   one new duplex stream to that supervisor
 //!  Engine ──stop / kill────────▶ Place                     idempotent; nothing is left afterwards
+//!  Engine ◀─fate / revive──────▶ Place                     what became of it, and back again with its files
 //! ```
 //!
 //! A place that can share a unix socket connects to it. One that can only run commands with a stdio stream each (`ssh host`,
@@ -11,7 +12,7 @@
 
 use std::future::Future;
 
-use hibernaculum_core::{Error, Features, SandboxFiles, SandboxId, SandboxSpec, SessionId};
+use hibernaculum_core::{Error, Features, SandboxError, SandboxFiles, SandboxId, SandboxSpec, SessionId};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::boot::{Boot, Ready};
@@ -31,6 +32,29 @@ pub enum Role {
     Session(SessionId),
     /// A connection for files.
     Files,
+}
+
+/// What became of a place whose control connection ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fate {
+    /// It is gone, and nobody knows why.
+    #[default]
+    Unknown,
+    /// It is gone, and why.
+    Gone(String),
+    /// All that ran in it is gone, and why. Its files are there, and [`Place::revive`] may start it again.
+    Stopped(String),
+}
+
+impl Fate {
+    /// Why it is as it is, where that is known.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Unknown => None,
+            Self::Gone(why) | Self::Stopped(why) => Some(why),
+        }
+    }
 }
 
 /// Starts places.
@@ -186,21 +210,52 @@ pub trait Place: Send + Sync + 'static {
     /// As [`Place::stop`].
     fn kill(&self) -> impl Future<Output = ()> + Send;
 
-    /// Why it is gone, where the place knows more than that its connection ended: asked once, when control has. It delays the news to everybody who waits,
+    /// What became of it, where the place knows more than that its connection ended: asked when control has. It delays the news to everybody who waits,
     /// so it should take half a second at most.
     ///
     /// ```
     /// # async fn example<P: hibernaculum_engine::Provider>(place: P::Place) -> Result<(), hibernaculum_core::Error> {
-    /// # use hibernaculum_engine::Place as _;
-    /// println!("{}", place.fate().await.unwrap_or_else(|| "nobody knows".to_owned()));
+    /// # use hibernaculum_engine::{Fate, Place as _};
+    /// match place.fate().await {
+    ///     Fate::Stopped(why) => println!("it may come back: {why}"),
+    ///     fate => println!("{fate:?}"),
+    /// }
     /// # Ok(()) }
     /// ```
     ///
     /// # Cancel safety
     ///
     /// Nothing is changed when the future is dropped.
-    fn fate(&self) -> impl Future<Output = Option<String>> + Send {
-        async { None }
+    fn fate(&self) -> impl Future<Output = Fate> + Send {
+        async { Fate::Unknown }
+    }
+
+    /// Starts it again with the files that it has, after [`Place::fate`] was [`Fate::Stopped`]: a new supervisor listens then, and [`Place::connect`] leads
+    /// to it. `spec` and `boot` are those that it was started with. Sessions go on as their recovery policies say.
+    ///
+    /// ```
+    /// # use hibernaculum_core::SandboxSpec;
+    /// # async fn example<P: hibernaculum_engine::Provider>(place: P::Place, spec: SandboxSpec, boot: hibernaculum_engine::Boot) -> Result<(), hibernaculum_core::Error> {
+    /// # use hibernaculum_engine::{Fate, Place as _};
+    /// if let Fate::Stopped(_) = place.fate().await {
+    ///     place.revive(&spec, &boot).await?;
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What kept it from starting: it is lost then. It bounds itself in time.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future is dropped where the sandbox is ended meanwhile; [`Place::stop`] ends what was started.
+    fn revive(&self, spec: &SandboxSpec, boot: &Boot) -> impl Future<Output = Result<(), Error>> + Send {
+        let _ = (spec, boot);
+        async {
+            let problem = "this backend starts no sandbox again".to_owned();
+            Err(SandboxError::Start { problem, source: None }.into())
+        }
     }
 
     /// A better way to move files than through the runner, where the place has one.

@@ -1,4 +1,5 @@
-//! The Daytona backend, held to the suite through a stand-in for the service: it is never the service itself, and is not called so.
+//! The Daytona backend, held to the suite through a stand-in for the service, which is never called the service itself; and through a real one where
+//! `DAYTONA_API_KEY` says whose: `DAYTONA_API_KEY=… HIBERNACULUM_SMOKE=1 cargo test --workspace --test conformance -- daytona-live`.
 //!
 //! ```text
 //!  daytona-stand-in           the port proxy
@@ -27,7 +28,7 @@ pub(super) async fn subjects(registry: &Registry) -> Vec<Subject> {
         ("daytona-stand-in-preview", "preview", Faults::none(), Manner::default()),
         ("daytona-stand-in-faults", "proxy", faults(), fragments()),
     ];
-    let mut subjects = Vec::new();
+    let mut subjects = vec![live(registry).await];
     for (name, transport, faults, manner) in ways {
         let is_wanted =
             name == "daytona-stand-in" || asked_for("HIBERNACULUM_LONG") || asked_for("HIBERNACULUM_SMOKE");
@@ -48,6 +49,19 @@ pub(super) async fn subjects(registry: &Registry) -> Vec<Subject> {
         });
     }
     subjects
+}
+
+/// A real service, as the environment names it.
+async fn live(registry: &Registry) -> Subject {
+    const NAME: &str = "daytona-live";
+    if std::env::var_os("DAYTONA_API_KEY").is_none() {
+        return Subject::missing(NAME, "DAYTONA_API_KEY is not set: no real service is asked");
+    }
+    let settings = Settings::default().with("checkpoint_store", "memory:");
+    match registry.create("daytona", &settings).await {
+        Ok(backend) => Subject::new(NAME, backend),
+        Err(error) => Subject::missing(NAME, error.explain().to_string()),
+    }
 }
 
 async fn subject(

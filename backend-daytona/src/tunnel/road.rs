@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use hibernaculum_engine::Fate;
 use hibernaculum_engine::wire::Secret;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::{Instant, sleep};
@@ -34,8 +35,8 @@ const LONG_BREAK: Duration = Duration::from_secs(30);
 const FAILURES: u32 = 4;
 const INQUIRY: Duration = Duration::from_secs(1);
 
-/// Asks the service why a sandbox might not answer; nothing where it should.
-pub(crate) type Inquiry = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Option<String>> + Send>> + Send + Sync>;
+/// Asks the service why a sandbox might not answer; unknown where it should.
+pub(crate) type Inquiry = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Fate> + Send>> + Send + Sync>;
 
 /// The way to one sandbox's tunnel.
 pub(crate) struct Road {
@@ -48,7 +49,7 @@ pub(crate) struct Road {
     next_inquiry: Mutex<Instant>,
     turns: Semaphore,
     back: Notify,
-    ended: watch::Sender<Option<String>>,
+    ended: watch::Sender<Fate>,
 }
 
 impl Road {
@@ -69,7 +70,7 @@ impl Road {
             next_inquiry: Mutex::new(Instant::now()),
             turns: Semaphore::new(AT_ONCE),
             back: Notify::new(),
-            ended: watch::Sender::new(None),
+            ended: watch::Sender::new(Fate::Unknown),
         }
     }
 
@@ -83,17 +84,19 @@ impl Road {
         self.patience
     }
 
-    /// Ends every stream. The first reason counts.
-    pub(crate) fn end(&self, reason: String) {
+    /// Ends every stream, where what became of the sandbox is known. The first word counts.
+    pub(crate) fn end(&self, fate: Fate) {
         self.ended.send_if_modified(|told| {
-            let is_first = told.is_none();
-            told.get_or_insert(reason);
+            let is_first = *told == Fate::Unknown && fate != Fate::Unknown;
+            if is_first {
+                *told = fate;
+            }
             is_first
         });
     }
 
-    /// Why it ended, where it has.
-    pub(crate) fn reason(&self) -> Option<String> {
+    /// What ended it; unknown, where it has not ended.
+    pub(crate) fn fate(&self) -> Fate {
         self.ended.borrow().clone()
     }
 
@@ -101,7 +104,7 @@ impl Road {
     pub(crate) async fn ended(&self) {
         let mut ended = self.ended.subscribe();
         // The sender lives as long as `self`.
-        let _ = ended.wait_for(Option::is_some).await;
+        let _ = ended.wait_for(|fate| *fate != Fate::Unknown).await;
     }
 
     /// A link, however often it takes within `patience`; why there is none, otherwise. `failures` counts those that have just been.
@@ -120,8 +123,8 @@ impl Road {
                     () = self.ended() => {}
                 }
             }
-            if let Some(reason) = self.reason() {
-                return Err(reason);
+            if let Some(why) = self.fate().why() {
+                return Err(why.to_owned());
             }
             let knocked = match self.turns.acquire().await {
                 Ok(_turn) => self.door.knock(&self.secret, ask).await,
@@ -140,11 +143,8 @@ impl Road {
             if begun.elapsed() >= patience {
                 return Err(format!("not reached within {patience:?}; the last time {problem}"));
             }
-            if failures.is_multiple_of(FAILURES)
-                && self.may_inquire()
-                && let Some(reason) = (self.inquiry)().await
-            {
-                self.end(reason);
+            if failures.is_multiple_of(FAILURES) && self.may_inquire() {
+                self.end((self.inquiry)().await);
             }
         }
     }
@@ -170,10 +170,7 @@ fn pause(failures: u32, outage: Duration) -> Duration {
 
 impl fmt::Debug for Road {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Road")
-            .field("door", &self.door)
-            .field("ended", &self.reason())
-            .finish_non_exhaustive()
+        f.debug_struct("Road").field("door", &self.door).field("ended", &self.fate()).finish_non_exhaustive()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hibernaculum_core::{Limits, Sandbox, SandboxSpec};
+use hibernaculum_core::{CrashCause, Limits, Sandbox, SandboxSpec};
 use hibernaculum_testkit::daytona::{Cut, Fault, Faults, On, StandInConfig, When};
 
 use crate::scene::{Scene, within};
@@ -32,21 +32,6 @@ async fn a_deletion_is_repeated_until_it_is_done() {
         assert_eq!(scene.sandboxes(), [""; 0]);
         scene.close().await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sandbox_that_the_service_stops_is_lost_with_the_reason() {
-    let scene = Scene::new().await;
-    let (sandbox, session) = scene.session().await;
-    let running = session.start("import time; time.sleep(50)").await.unwrap();
-    assert!(scene.service.stop_sandbox(&scene.sandboxes()[0]));
-    let error = within(running).await.unwrap_err();
-    assert_eq!(error.code(), "sandbox.lost", "{error}");
-    assert!(error.to_string().contains("put it to rest"), "{error}");
-    let again = within(session.execute("1")).await.unwrap_err();
-    assert!(again.to_string().contains("put it to rest"), "{again}");
-    within(sandbox.close()).await.unwrap();
-    scene.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,8 +69,8 @@ async fn a_sandbox_that_is_stopped_for_want_of_use_is_noticed() {
     let config = StandInConfig { minute: Duration::from_secs(2), ..StandInConfig::default() };
     let scene = Scene::of(config, |builder| builder.auto_stop(Duration::from_mins(1))).await;
     let (sandbox, session) = scene.session().await;
-    let error = within(session.execute("import time; time.sleep(50)")).await.unwrap_err();
-    assert_eq!(error.code(), "sandbox.lost", "{error}");
+    let result = within(session.execute("import time; time.sleep(50)")).await.unwrap();
+    assert!(matches!(result.crash(), Some(CrashCause::SandboxStopped { .. })), "{result:?}");
     within(sandbox.close()).await.unwrap();
     scene.close().await;
 }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::{Buf as _, Bytes, BytesMut};
 use hibernaculum_core::{Error, Features, SandboxFiles, SandboxId, SandboxSpec};
 use hibernaculum_engine::wire::frame::MAX_FRAME;
-use hibernaculum_engine::{Boot, ByteStream, Place, Provider, Ready, Role};
+use hibernaculum_engine::{Boot, ByteStream, Fate, Place, Provider, Ready, Role};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 use tokio::task::JoinSet;
@@ -171,6 +171,14 @@ impl<P: Place> Place for TappedPlace<P> {
     async fn release(&self) {
         self.inner.release().await;
         self.end().await;
+    }
+
+    async fn fate(&self) -> Fate {
+        self.inner.fate().await
+    }
+
+    async fn revive(&self, spec: &SandboxSpec, boot: &Boot) -> Result<(), Error> {
+        self.inner.revive(spec, boot).await
     }
 
     fn files(&self) -> Option<&dyn SandboxFiles> {

@@ -199,6 +199,11 @@ pub enum CrashCause {
     },
     /// Memory ran out and the kernel chose this process.
     OutOfMemory,
+    /// Its sandbox was stopped with all that ran in it, and came back with its files alone.
+    SandboxStopped {
+        /// By whom, as far as that is known.
+        problem: String,
+    },
     /// Not known: the connection ended and no cause was told.
     Unknown,
 }
@@ -210,6 +215,7 @@ impl fmt::Display for CrashCause {
             Self::Exit { code } => write!(f, "the process exited with code {code}"),
             Self::Killed { reason } => write!(f, "killed by the host ({reason})"),
             Self::OutOfMemory => f.write_str("killed because memory ran out"),
+            Self::SandboxStopped { problem } => write!(f, "the sandbox was stopped: {problem}"),
             Self::Unknown => f.write_str("the process ended for an unknown reason"),
         }
     }

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 
 use self::live::LiveCheckpoints;
 use self::sandbox::Sandbox;
+use crate::boot::Boot;
 use crate::config::EngineConfig;
 use crate::failure;
 use crate::provider::Provider;
@@ -137,6 +138,11 @@ impl<P: Provider> Inner<P> {
     /// Every change under the lock leaves the registry whole, so that a poisoned one is as good as any.
     fn registry(&self) -> MutexGuard<'_, Registry<P>> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a sandbox's runner has to know.
+    fn boot(&self, id: SandboxId) -> Boot {
+        Boot { sandbox: id, secret: self.config.owner_key.secret(id) }
     }
 
     fn sandbox(&self, id: SandboxId) -> Result<Arc<Sandbox<P>>, Error> {

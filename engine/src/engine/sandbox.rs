@@ -10,10 +10,9 @@ use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 
 use super::Inner;
 use crate::boot::Boot;
-use crate::connection::Connection;
 use crate::files::Files;
 use crate::provider::{Place, Provider};
-use crate::sandbox::{Control, Dialer, End, Order};
+use crate::sandbox::{Control, Dialer, End, Order, Signs, live};
 use crate::session::memo::{self, SandboxMemo, SessionMemo};
 use crate::session::{Actor, Parts, Port};
 use crate::wire::Secret;
@@ -44,11 +43,11 @@ pub(super) struct Sandbox<P: Provider> {
 
 impl<P: Provider> Sandbox<P> {
     /// Starts a place and connects to it.
-    pub(super) async fn start(inner: &Inner<P>, spec: SandboxSpec) -> Result<Self, Error> {
+    pub(super) async fn start(inner: &Arc<Inner<P>>, spec: SandboxSpec) -> Result<Self, Error> {
         let id = SandboxId::new();
-        let boot = Boot { sandbox: id, secret: inner.config.owner_key.secret(id) };
+        let boot = inner.boot(id);
         let place = Arc::new(inner.provider.start(&spec, &boot).await?);
-        let dialer = dialer(inner, &place, boot.secret);
+        let (dialer, is_up) = dialer(inner, &place, boot.secret);
         let connection = match dialer.control().await {
             Ok(connection) => connection,
             Err(error) => {
@@ -63,12 +62,12 @@ impl<P: Provider> Sandbox<P> {
         let mut info = SandboxInfo::new(id, features.backend.clone(), network, isolation);
         info.python.clone_from(&place.ready().python);
         place.workdir().clone_into(&mut info.workdir);
-        info.labels = spec.labels;
-        let memo = SandboxMemo { info, live_checkpoints: spec.live_checkpoints };
+        info.labels.clone_from(&spec.labels);
         let lingers = matches!(spec.on_host_loss, Some(HostLoss::Linger(_)));
+        let memo = SandboxMemo { info, spec };
         let (orders, ordered) = mpsc::channel(ORDERS);
-        let sandbox =
-            Self::over(inner, dialer, (orders, run(inner, id, &place, connection, ordered)), &memo, lingers);
+        let control = Control::new(connection, ordered);
+        let sandbox = Self::over(inner, (dialer, is_up), (orders, control), &memo, lingers);
         if lingers {
             sandbox.remember(memo::SANDBOX.to_owned(), &memo).await;
         }
@@ -77,36 +76,36 @@ impl<P: Provider> Sandbox<P> {
 
     /// Connects to a place that an earlier host left; and what is there. Somebody may have it: then its supervisor refuses.
     pub(super) async fn adopt(
-        inner: &Inner<P>,
+        inner: &Arc<Inner<P>>,
         id: SandboxId,
         place: Arc<P::Place>,
     ) -> Result<(Self, Census), Error> {
-        let dialer = dialer(inner, &place, inner.config.owner_key.secret(id));
+        let (dialer, is_up) = dialer(inner, &place, inner.config.owner_key.secret(id));
         let connection = dialer.control().await?;
         let (orders, ordered) = mpsc::channel(ORDERS);
-        let lost = run(inner, id, &place, connection, ordered);
-        let (done, told) = oneshot::channel();
-        let asked = orders.send(Order::Adopt { done }).await.is_ok();
-        let census = told.await.ok().filter(|_| asked).unwrap_or_default();
+        let mut control = Control::new(connection, ordered);
+        let census = control.census().await;
         let memo: Option<SandboxMemo> = census.memos.get(memo::SANDBOX).and_then(memo::read);
         let Some(memo) = memo.filter(|memo| memo.info.id == id) else {
-            let _ = orders.send(Order::Release).await;
             let problem = "its host was gone before it was made".to_owned();
             return Err(SandboxError::Start { problem, source: None }.into());
         };
-        Ok((Self::over(inner, dialer, (orders, lost), &memo, true), census))
+        Ok((Self::over(inner, (dialer, is_up), (orders, control), &memo, true), census))
     }
 
     fn over(
-        inner: &Inner<P>,
-        dialer: Arc<Dialer<P::Place>>,
-        (orders, lost): (mpsc::Sender<Order>, watch::Receiver<Option<String>>),
+        inner: &Arc<Inner<P>>,
+        (dialer, is_up): (Arc<Dialer<P::Place>>, watch::Sender<bool>),
+        (orders, control): (mpsc::Sender<Order>, Control),
         memo: &SandboxMemo,
         lingers: bool,
     ) -> Self {
-        let (info, live_limits) = (memo.info.clone(), memo.live_checkpoints);
+        let (info, live_limits) = (memo.info.clone(), memo.spec.live_checkpoints);
         let id = info.id;
         tracing::debug!(sandbox = %id, backend = inner.features.backend, "a sandbox is here");
+        let (tell_lost, lost) = watch::channel(None);
+        let start = (memo.spec.clone(), inner.boot(id));
+        run(inner, start, Arc::clone(&dialer), control, Signs { lost: tell_lost, is_up });
         let files = Files::new(Arc::clone(&dialer), id, lost.clone());
         Self { id, info, dialer, orders, lost, ended: OnceCell::new(), files, live_limits, lingers }
     }
@@ -188,7 +187,13 @@ impl<P: Provider> Sandbox<P> {
         let mut info = self.info.clone();
         info.sessions = sessions.len();
         info.last_used = sessions.iter().map(|port| port.info().last_used).max().unwrap_or(info.created);
-        info.state = if self.is_lost() { SandboxState::Lost } else { SandboxState::Running };
+        info.state = if self.is_lost() {
+            SandboxState::Lost
+        } else if *self.dialer.is_up.borrow() {
+            SandboxState::Running
+        } else {
+            SandboxState::Starting
+        };
         info
     }
 
@@ -280,32 +285,45 @@ impl<P: Provider> Sandbox<P> {
     }
 }
 
-fn dialer<P: Provider>(inner: &Inner<P>, place: &Arc<P::Place>, secret: Secret) -> Arc<Dialer<P::Place>> {
-    Arc::new(Dialer {
+/// The way to a place, and the word that its supervisor is there.
+fn dialer<P: Provider>(
+    inner: &Inner<P>,
+    place: &Arc<P::Place>,
+    secret: Secret,
+) -> (Arc<Dialer<P::Place>>, watch::Sender<bool>) {
+    let (tell_up, is_up) = watch::channel(true);
+    let dialer = Dialer {
         place: Arc::clone(place),
         secret,
         timeout: inner.config.handshake_timeout,
         runtime: inner.runtime.clone(),
-    })
+        is_up,
+    };
+    (Arc::new(dialer), tell_up)
 }
 
-/// Has a task serve the control connection; the receiver is told why the sandbox is gone, once it is.
+/// Has a task serve control for as long as the sandbox is there.
 fn run<P: Provider>(
-    inner: &Inner<P>,
-    sandbox: SandboxId,
-    place: &Arc<P::Place>,
-    connection: Connection,
-    ordered: mpsc::Receiver<Order>,
-) -> watch::Receiver<Option<String>> {
-    let (tell_lost, lost) = watch::channel(None);
-    let (control, place) = (Control::new(connection, ordered), Arc::clone(place));
+    inner: &Arc<Inner<P>>,
+    start: (SandboxSpec, Boot),
+    dialer: Arc<Dialer<P::Place>>,
+    control: Control,
+    signs: Signs,
+) {
+    let (sandbox, place) = (start.1.sandbox, Arc::clone(&dialer.place));
+    // Weak, because a sandbox must not keep alive what ends it.
+    let engine = Arc::downgrade(inner);
+    let stopped = move || {
+        if let Some(inner) = engine.upgrade() {
+            inner.registry().live.forget_sandbox(sandbox);
+        }
+    };
     inner.runtime.spawn(async move {
-        let end = control.run(&tell_lost, place.fate()).await;
+        let end = live(control, start, dialer, signs, stopped).await;
         tracing::debug!(%sandbox, ?end, "control ended");
         // Whatever broke the connection, nothing of the sandbox may be left.
         if let End::Lost(_) = end {
             place.kill().await;
         }
     });
-    lost
 }

@@ -14,10 +14,10 @@ use std::collections::HashMap;
 use hibernaculum_core::{CheckpointId, OutputStream, SessionId};
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::connection::{Connection, Inbound, Outbound};
-use crate::session::{RawPiece, TextPiece};
+use crate::session::{RawPiece, TextPiece, memo};
 use crate::wire::messages::{
     Adopt, Call as _, Census, CheckpointDrop, CheckpointList, Checkpoints, Close, Credit, Died, Interrupt,
     Kill, RawOutput, Remember, Shutdown, Stream, SupervisorNotice, Watch,
@@ -31,8 +31,6 @@ pub(crate) enum Order {
     Enlist { session: SessionId, inbox: mpsc::Sender<Told>, memo: Option<Value> },
     /// Have the sandbox keep something for another host.
     Remember { name: String, memo: Value },
-    /// Tell what an earlier host left.
-    Adopt { done: oneshot::Sender<Census> },
     /// SIGINT, for this execution only.
     Interrupt { session: SessionId, execution: u64 },
     /// SIGKILL.
@@ -84,6 +82,8 @@ pub(crate) enum Told {
     Text(TextPiece),
     /// The session's process is dead.
     Died(Died),
+    /// So is everything in the sandbox, for this reason; but the sandbox comes back.
+    Stopped(String),
     /// The session's guard goes on with its connection. `ended`: how many child processes are no more.
     Restored { ended: u64 },
 }
@@ -93,37 +93,66 @@ pub(crate) enum Told {
 pub(crate) struct Control {
     inbound: Inbound,
     outbound: Outbound,
-    orders: mpsc::Receiver<Order>,
+    pub(super) orders: mpsc::Receiver<Order>,
     /// By the session's id as the wire writes it.
     actors: HashMap<String, mpsc::Sender<Told>>,
     pending: Pending<Waiter>,
+    /// What the sandbox keeps for another host.
+    memos: HashMap<String, Value>,
+    /// Whether it was told to end.
+    is_ending: bool,
 }
 
 impl Control {
     pub(crate) fn new(connection: Connection, orders: mpsc::Receiver<Order>) -> Self {
         let Connection { inbound, outbound, .. } = connection;
-        Self { inbound, outbound, orders, actors: HashMap::new(), pending: Pending::new() }
+        let (actors, memos) = (HashMap::new(), HashMap::new());
+        Self { inbound, outbound, orders, actors, pending: Pending::new(), memos, is_ending: false }
     }
 
-    /// Runs until the connection ends, or everybody who could give orders is gone. Says why (the place may know better), and tells it before the actors
-    /// hear of it.
-    pub(crate) async fn run(
-        mut self,
-        lost: &watch::Sender<Option<String>>,
-        fate: impl Future<Output = Option<String>>,
-    ) -> End {
-        let end = match self.serve().await {
-            End::Lost(why) => End::Lost(fate.await.unwrap_or(why)),
-            End::Released => End::Released,
-        };
-        lost.send_replace(Some(match &end {
-            End::Lost(why) => why.clone(),
-            End::Released => "it was released, and goes on without this program".to_owned(),
-        }));
-        end
+    /// What an earlier host left: the first that is asked, before any order comes.
+    pub(crate) async fn census(&mut self) -> Census {
+        let (done, told) = oneshot::channel();
+        let id = self.pending.insert(Waiter::Census(done));
+        if rpc::request(id, &Adopt {}).and_then(|frame| self.push(frame)).is_err() {
+            return Census::default();
+        }
+        tokio::select! {
+            biased;
+            census = told => census.unwrap_or_default(),
+            _ = self.serve() => Census::default(),
+        }
     }
 
-    async fn serve(&mut self) -> End {
+    /// Goes on over a connection to another supervisor, which is told what that of before had been told to keep.
+    pub(super) fn go_on(&mut self, connection: Connection) {
+        let Connection { inbound, outbound, .. } = connection;
+        (self.inbound, self.outbound, self.pending) = (inbound, outbound, Pending::new());
+        // Live checkpoints ended with the supervisor that had them.
+        self.memos.retain(|name, _| name == memo::SANDBOX || self.actors.contains_key(name));
+        for (name, memo) in self.memos.clone() {
+            let memo = rpc::notification(&Remember { name, memo }).and_then(|frame| self.push(frame));
+            if let Err(error) = memo {
+                tracing::debug!(%error, "a memo could not be told again");
+            }
+        }
+    }
+
+    /// Whether anybody wants the sandbox to go on.
+    pub(super) fn is_needed(&self) -> bool {
+        !(self.is_ending || self.orders.is_closed())
+    }
+
+    /// Tells the actors of all sessions.
+    pub(super) async fn tell_all(&mut self, told: impl Fn() -> Told) {
+        for actor in self.actors.values() {
+            // One that is gone has closed its session.
+            let _ = actor.send(told()).await;
+        }
+    }
+
+    /// Runs until the connection ends, or everybody who could give orders is gone.
+    pub(super) async fn serve(&mut self) -> End {
         loop {
             // Messages come last: a flood of them must not keep an interrupt from being sent.
             tokio::select! {
@@ -160,15 +189,13 @@ impl Control {
             Order::Enlist { session, inbox, memo } => {
                 let name = session.to_string();
                 self.actors.insert(name.clone(), inbox);
-                match memo {
-                    Some(memo) => rpc::notification(&Remember { name, memo }),
-                    None => return Ok(()),
-                }
+                let Some(memo) = memo else { return Ok(()) };
+                self.memos.insert(name.clone(), memo.clone());
+                rpc::notification(&Remember { name, memo })
             }
-            Order::Remember { name, memo } => rpc::notification(&Remember { name, memo }),
-            Order::Adopt { done } => {
-                let id = self.pending.insert(Waiter::Census(done));
-                rpc::request(id, &Adopt {})
+            Order::Remember { name, memo } => {
+                self.memos.insert(name.clone(), memo.clone());
+                rpc::notification(&Remember { name, memo })
             }
             Order::Release => return Ok(()),
             Order::Interrupt { session, execution } => {
@@ -180,15 +207,17 @@ impl Control {
             }
             Order::Close { session, done } => {
                 let session = session.to_string();
-                self.actors.remove(&session);
+                self.forget(&session);
                 let id = self.pending.insert(Waiter::Done(done));
                 rpc::request(id, &Close { session })
             }
             Order::Shutdown { done } => {
+                self.is_ending = true;
                 let id = self.pending.insert(Waiter::Done(done));
                 rpc::request(id, &Shutdown {})
             }
             Order::Drop { checkpoint } => {
+                self.memos.remove(&checkpoint.to_string());
                 let id = self.pending.insert(Waiter::Nobody);
                 rpc::request(id, &CheckpointDrop { checkpoint: checkpoint.to_string() })
             }
@@ -204,6 +233,39 @@ impl Control {
             }
         }?;
         self.push(frame)
+    }
+
+    /// The same while there is no supervisor: nothing runs, so most of it is done already. How the sandbox ended, where the order ends it.
+    pub(super) fn obey_without(&mut self, order: Order) -> Result<(), End> {
+        // Who does not wait any more need not be told.
+        match order {
+            Order::Enlist { session, inbox, memo } => {
+                self.memos.extend(memo.map(|memo| (session.to_string(), memo)));
+                self.actors.insert(session.to_string(), inbox);
+            }
+            Order::Remember { name, memo } => drop(self.memos.insert(name, memo)),
+            Order::Close { session, done } => {
+                self.forget(&session.to_string());
+                let _ = done.send(());
+            }
+            Order::Measure { done } => drop(done.send(Checkpoints::default())),
+            Order::Shutdown { done } => {
+                let _ = done.send(());
+                return Err(End::Lost("it was ended".to_owned()));
+            }
+            Order::Release => return Err(End::Released),
+            Order::Interrupt { .. }
+            | Order::Kill { .. }
+            | Order::Watch { .. }
+            | Order::Credit { .. }
+            | Order::Drop { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self, session: &str) {
+        self.actors.remove(session);
+        self.memos.remove(session);
     }
 
     fn push(&mut self, frame: Frame) -> Result<(), WireError> {
@@ -229,7 +291,9 @@ impl Control {
                     }
                     Ok(Waiter::Census(done)) => {
                         let told = outcome.ok().and_then(|told| rpc::contents(Adopt::METHOD, told).ok());
-                        drop(done.send(told.unwrap_or_default()));
+                        let census: Census = told.unwrap_or_default();
+                        self.memos.extend(census.memos.clone());
+                        drop(done.send(census));
                     }
                     Ok(Waiter::Nobody) | Err(_) => {}
                 }

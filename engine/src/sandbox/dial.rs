@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hibernaculum_core::{CheckpointError, CheckpointId, Error, SessionId};
+use tokio::sync::watch;
 
 use crate::connection::{Connection, shake_hands};
 use crate::failure;
@@ -40,6 +41,8 @@ pub(crate) struct Dialer<P> {
     pub(crate) secret: Secret,
     pub(crate) timeout: Duration,
     pub(crate) runtime: tokio::runtime::Handle,
+    /// Whether there is a supervisor to connect to.
+    pub(crate) is_up: watch::Receiver<bool>,
 }
 
 impl<P: Place> Dialer<P> {
@@ -61,6 +64,10 @@ impl<P: Place> Dialer<P> {
 
     async fn open(&self, role: Role, hello: HostHello) -> Result<Connection, Error> {
         const DOING: &str = "opening a connection to the sandbox";
+        // However long a sandbox takes to come back: that it does not is told, too.
+        if role != Role::Control && self.is_up.clone().wait_for(|is_up| *is_up).await.is_err() {
+            return Err(failure::ended(DOING));
+        }
         let connecting = tokio::time::timeout(self.timeout, self.place.connect(role));
         let stream = connecting.await.map_err(|_| failure::timeout(DOING, self.timeout))??;
         shake_hands(stream, hello, &self.secret, self.timeout).await

@@ -3,7 +3,7 @@
 //! Memos are read tolerantly, as what an earlier version wrote: a session whose memo makes no sense is not adopted.
 
 use hibernaculum_core::{
-    ExecutionId, ExecutionRequest, LiveLimits, OutputLimits, SandboxInfo, SessionInfo, SessionSpec,
+    ExecutionId, ExecutionRequest, OutputLimits, SandboxInfo, SandboxSpec, SessionInfo, SessionSpec,
     TransactionPolicy,
 };
 use jiff::Timestamp;
@@ -21,8 +21,7 @@ pub(crate) const SANDBOX: &str = "sandbox";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SandboxMemo {
     pub(crate) info: SandboxInfo,
-    #[serde(default)]
-    pub(crate) live_checkpoints: LiveLimits,
+    pub(crate) spec: SandboxSpec,
 }
 
 /// Of a session, as it was opened.

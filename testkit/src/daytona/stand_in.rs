@@ -11,11 +11,12 @@ use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use super::clockwork::{DESTROY, STOP};
+use super::clockwork::{ARCHIVE, DESTROY, PAUSE, RESUME, START, STOP};
 use super::config::StandInConfig;
 use super::faults::Faults;
 use super::journal::Recorded;
 use super::network::Cut;
+use super::sandbox::State;
 use super::spec::Violation;
 use super::world::World;
 use super::{api, gate, proxy, toolbox};
@@ -128,6 +129,23 @@ impl StandIn {
     /// Stops a sandbox behind the client's back, as an auto-stop does. Gives whether it was one that runs.
     pub fn stop_sandbox(&self, id_or_name: &str) -> bool {
         self.world.change(id_or_name, STOP).is_ok()
+    }
+
+    /// Starts a sandbox that is at rest behind the client's back, or wakes one that stands still. Gives whether it could be.
+    pub fn start_sandbox(&self, id_or_name: &str) -> bool {
+        let state = self.world.find(id_or_name).ok().map(|sandbox| sandbox.state);
+        let change = if state == Some(State::Paused) { RESUME } else { START };
+        self.world.change(id_or_name, change).is_ok()
+    }
+
+    /// Archives a sandbox at rest behind the client's back, as an auto-archive does. Gives whether it could be.
+    pub fn archive_sandbox(&self, id_or_name: &str) -> bool {
+        self.world.change(id_or_name, ARCHIVE).is_ok()
+    }
+
+    /// Has a sandbox stand still behind the client's back: its processes are there, and do nothing. Gives whether it could be.
+    pub fn pause_sandbox(&self, id_or_name: &str) -> bool {
+        self.world.change(id_or_name, PAUSE).is_ok()
     }
 
     /// Deletes a sandbox behind the client's back. Gives whether it could be.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use hibernaculum_core::{Backend, Event, EventKind, ExecutionRequest, Sandbox, SandboxSpec, Session};
-use hibernaculum_engine::Engine;
 use hibernaculum_engine::wire::Secret;
+use hibernaculum_engine::{Engine, Fate};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Mutex;
 
@@ -177,8 +177,9 @@ async fn a_road_that_ends_ends_its_streams_with_the_reason() {
     let road = Arc::new(road(scene.cutter.port, &Secret::from_bytes([9; 32]), Duration::from_millis(100)));
     let strange = TunnelStream::begin(Arc::clone(&road)).await.err().unwrap();
     assert!(strange.contains("refused"), "the tunnel lets nobody in who does not know its secret: {strange}");
-    road.end("the service stopped it".to_owned());
-    road.end("a later reason".to_owned());
+    road.end(Fate::Unknown);
+    road.end(Fate::Stopped("the service stopped it".to_owned()));
+    road.end(Fate::Gone("a later reason".to_owned()));
     assert_eq!(TunnelStream::begin(road).await.err().unwrap(), "the service stopped it");
     scene.sandbox.close().await.unwrap();
 }

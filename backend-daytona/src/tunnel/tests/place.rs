@@ -9,7 +9,7 @@ use hibernaculum_core::{Error, Features, Isolation, NetworkPolicy, SandboxSpec, 
 use hibernaculum_engine::boot::wait_ready;
 use hibernaculum_engine::wire::Secret;
 use hibernaculum_engine::{
-    Boot, BootPlace, BootTunnel, ByteStream, Place, Provider, RUNNER_FEATURES, Ready, Role, STAGE0,
+    Boot, BootPlace, BootTunnel, ByteStream, Fate, Place, Provider, RUNNER_FEATURES, Ready, Role, STAGE0,
 };
 use reqwest::header::HeaderMap;
 use tokio::io::BufReader;
@@ -39,7 +39,13 @@ pub(crate) fn free_port() -> u16 {
 
 pub(crate) fn road(port: u16, secret: &Secret, patience: Duration) -> Road {
     let door = Door::new(&reqwest::Client::new(), &format!("http://127.0.0.1:{port}"), HeaderMap::new());
-    Road::new("test".to_owned(), door, secret.clone(), patience, Box::new(|| Box::pin(async { None })))
+    Road::new(
+        "test".to_owned(),
+        door,
+        secret.clone(),
+        patience,
+        Box::new(|| Box::pin(async { Fate::Unknown })),
+    )
 }
 
 impl Provider for Near {
@@ -101,7 +107,7 @@ impl Place for NearPlace {
     }
 
     async fn kill(&self) {
-        self.road.end("it was stopped".to_owned());
+        self.road.end(Fate::Gone("it was stopped".to_owned()));
         let mut process = self.process.lock().await;
         let _ = process.start_kill();
         let _ = process.wait().await;

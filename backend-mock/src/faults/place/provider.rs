@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hibernaculum_core::{Error, Features, SandboxFiles, SandboxId, SandboxSpec};
-use hibernaculum_engine::{Boot, ByteStream, Place, Provider, Ready, Role};
+use hibernaculum_engine::{Boot, ByteStream, Fate, Place, Provider, Ready, Role};
 use tokio::task::JoinSet;
 
 use super::doom::Doom;
@@ -228,6 +228,14 @@ impl<P: Place> Place for FaultyPlace<P> {
     async fn release(&self) {
         self.inner.release().await;
         self.end().await;
+    }
+
+    async fn fate(&self) -> Fate {
+        self.inner.fate().await
+    }
+
+    async fn revive(&self, spec: &SandboxSpec, boot: &Boot) -> Result<(), Error> {
+        self.inner.revive(spec, boot).await
     }
 
     fn files(&self) -> Option<&dyn SandboxFiles> {

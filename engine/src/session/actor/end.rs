@@ -13,7 +13,7 @@ use crate::session::machine::{Input, Next, State, Stop};
 use crate::session::ring::Ring;
 use crate::session::{outcome, state};
 use crate::wire::RpcError;
-use crate::wire::messages::{self, Executed};
+use crate::wire::messages::Executed;
 
 impl Actor {
     /// The session answered the running execution, and everything before the answer was delivered.
@@ -100,11 +100,11 @@ impl Actor {
 
     /// The process is dead, and everything that it said was delivered.
     pub(super) fn bury(&mut self) {
-        let Some(died) = self.death.take() else { return };
+        let Some(death) = self.death.take() else { return };
         self.parting = None;
         self.ladder = None;
-        let next = match (died.state, self.parts.spec.recovery) {
-            (messages::State::Guarded, _) => Next::Guard,
+        let next = match (death.is_guarded, self.parts.spec.recovery) {
+            (true, _) => Next::Guard,
             (_, RecoveryPolicy::None) => Next::Nothing,
             (_, RecoveryPolicy::FromCheckpoint) if self.opened.is_none() => Next::Checkpoint,
             _ => Next::Fresh,
@@ -114,10 +114,10 @@ impl Actor {
             State::Restoring(_) if self.cause.is_some() => {}
             State::Killing(_) if self.recovery.is_some() => {}
             // However the process went in the end: it was its host that did not let it live.
-            State::Killing(stop) => {
+            State::Killing(stop) if death.pid.is_some() => {
                 self.cause = Some(CrashCause::Killed { reason: stop.reason().to_owned() });
             }
-            _ => self.cause = Some(outcome::cause(died.cause)),
+            _ => self.cause = Some(death.cause),
         }
         if self.opened.is_some() {
             let problem = format!("its process ended before it was ready: {}", self.last_words());

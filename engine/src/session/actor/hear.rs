@@ -4,7 +4,9 @@ use hibernaculum_core::{EventKind, InputReply, InputToken, OutputStream};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::death::Death;
 use super::{Actor, DRAIN_WAIT, ENDED_WAIT, FromSession, RAW_WAIT};
+use crate::failure;
 use crate::sandbox::{Order, Told, stream, timestamp};
 use crate::session::job::RunningJob;
 use crate::session::link::Link;
@@ -137,25 +139,33 @@ impl Actor {
                     (State::Restoring(_) | State::Starting, Link::Connecting(_))
                 ) =>
             {
-                self.early_death = Some(died);
+                self.early_death = Some(died.into());
             }
             Some(Told::Restored { ended }) => self.woke(ended),
-            Some(Told::Died(died)) => {
-                self.death = Some(died);
-                self.parting = Some(Instant::now() + DRAIN_WAIT);
-                if self.link.is_over() {
-                    self.merge.close();
-                }
+            Some(Told::Died(died)) => self.died(died.into()),
+            // Whatever process it was to be: it is none any more.
+            Some(Told::Stopped(problem)) if matches!(self.link, Link::Connecting(_)) => {
+                self.link = Link::Over;
+                self.refused(failure::ended(&format!("connecting to a process: {problem}")));
             }
+            Some(Told::Stopped(problem)) => self.died(Death::of_sandbox(problem)),
             None => self.apply(Input::SandboxGone),
+        }
+    }
+
+    fn died(&mut self, death: Death) {
+        self.death = Some(death);
+        self.parting = Some(Instant::now() + DRAIN_WAIT);
+        if self.link.is_over() {
+            self.merge.close();
         }
     }
 
     /// Another process is connected: it may have been told dead before it was heard of.
     pub(super) fn note_early_death(&mut self, pid: u32) {
-        if let Some(died) = self.early_death.take().filter(|died| died.pid == pid) {
-            self.death = Some(died);
-            self.parting = Some(Instant::now() + DRAIN_WAIT);
+        if let Some(death) = self.early_death.take().filter(|death| death.pid.is_none_or(|dead| dead == pid))
+        {
+            self.died(death);
         }
     }
 

@@ -13,6 +13,7 @@
 //! | `hear` | takes messages in, and delivers what they bring |
 //! | `adopt` | takes a session up that an earlier host left |
 //! | `begin` | sets things going: processes, executions, the steps of the ladder |
+//! | `death` | how a process ended |
 //! | `end` | tells how executions ended |
 //! | `clock` | what time brings |
 //! | `portable` | blobs that come and pieces that go |
@@ -22,6 +23,7 @@
 mod adopt;
 mod begin;
 mod clock;
+mod death;
 mod end;
 mod hear;
 mod portable;
@@ -39,6 +41,7 @@ use hibernaculum_core::{
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use self::death::Death;
 use self::recall::Recovery;
 pub(crate) use self::recall::{Found, Recall};
 use super::alarm::Alarm;
@@ -52,7 +55,7 @@ use super::port::Port;
 use super::state::PendingTransaction;
 use crate::connection::Connection;
 use crate::sandbox::{Dial, Order, Told};
-use crate::wire::messages::{Died, Display, Executed};
+use crate::wire::messages::{Display, Executed};
 use crate::wire::{Id, RpcError};
 
 /// An execution that lasts longer has its output forwarded.
@@ -124,9 +127,9 @@ pub(crate) struct Actor {
     /// Counts the processes, so that no question of an old one can be answered in a new one.
     process: u64,
     background: Background,
-    death: Option<Died>,
+    death: Option<Death>,
     /// A death that was told while a connection was being made: that of the process at its other end, which may yet have answered.
-    early_death: Option<Died>,
+    early_death: Option<Death>,
     /// What ended the process last, for those who come too late.
     cause: Option<CrashCause>,
     /// What the next execution's outcome has to warn of.

@@ -1,0 +1,277 @@
+//! Sandboxes that the service stops, and that are started again: their files are there, and sessions go on as their policies say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hibernaculum_checkpoint_store::Store;
+use hibernaculum_core::{
+    ByteSize, CheckpointKind, CheckpointRequest, CrashCause, ExecutionRequest, ExecutionResult,
+    RecoveryPolicy, RestoredFrom, Sandbox, SandboxState, Session, SessionSpec, StateAfter, Status,
+};
+use hibernaculum_testkit::daytona::{ErrorShape, Fault, Faults, On, StandInConfig, When};
+
+use crate::scene::{Scene, builder, within};
+
+const START: &str = "POST /sandbox/{sandboxIdOrName}/start";
+const FOR_LONG: &str = "import time; time.sleep(50)";
+
+async fn with_store() -> Scene {
+    Scene::of(StandInConfig::default(), |builder| builder.checkpoint_store(Arc::new(Store::memory()))).await
+}
+
+async fn session(sandbox: &Sandbox, recovery: RecoveryPolicy) -> Session {
+    within(sandbox.session_with(SessionSpec::default().recovery(recovery))).await.unwrap()
+}
+
+async fn value(session: &Session, code: &str) -> String {
+    let result = within(session.execute(code)).await.unwrap();
+    result.value().map_or_else(|| panic!("{result:?}"), |value| value.repr.clone())
+}
+
+/// What became of code that ran as the service stopped the sandbox.
+async fn stopped(scene: &Scene, session: &Session) -> ExecutionResult {
+    let running = within(session.start(FOR_LONG)).await.unwrap();
+    assert!(scene.service.stop_sandbox(&scene.sandboxes().remove(0)));
+    let result = within(running).await.unwrap();
+    assert_eq!(result.outcome.status, Status::Crashed, "{result:?}");
+    let Some(CrashCause::SandboxStopped { problem }) = result.crash() else { panic!("{result:?}") };
+    assert!(problem.contains("put it to rest"), "{problem}");
+    result
+}
+
+/// Waits until a session has heard that its process is gone.
+async fn bereaved(session: &Session) {
+    within(async {
+        while within(session.info()).await.unwrap().crashes == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_files_survive_and_its_sessions_begin_afresh() {
+    let scene = Scene::new().await;
+    let (sandbox, session) = scene.session().await;
+    let id = session.id();
+    within(sandbox.files().write("kept.txt", "here")).await.unwrap();
+    within(session.execute("x = 1")).await.unwrap();
+    let result = stopped(&scene, &session).await;
+    assert_eq!(result.outcome.state, StateAfter::Lost);
+    assert_eq!(value(&session, "'x' in globals(), open('kept.txt').read()").await, "(False, 'here')");
+    assert_eq!(session.id(), id);
+    let text = within(sandbox.files().read("kept.txt", ByteSize::mib(1))).await.unwrap();
+    assert_eq!(text, "here", "files have a connection of their own");
+    assert_eq!(within(sandbox.info()).await.unwrap().state, SandboxState::Running);
+    assert_eq!(scene.asked("POST /sandbox").len(), 1, "it is the same sandbox");
+    within(sandbox.close()).await.unwrap();
+    assert_eq!(scene.sandboxes(), [""; 0]);
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_goes_back_to_its_newest_checkpoint_that_survives() {
+    let scene = with_store().await;
+    let sandbox = scene.create().await.unwrap();
+    let session = session(&sandbox, RecoveryPolicy::FromCheckpoint).await;
+    within(session.execute("x = [1]")).await.unwrap();
+    let stored = within(session.checkpoint(CheckpointRequest::portable())).await.unwrap();
+    within(session.execute("x.append(2)")).await.unwrap();
+    // The newer one is in the sandbox's memory.
+    within(session.checkpoint(CheckpointRequest::new(CheckpointKind::Live))).await.unwrap();
+    let result = stopped(&scene, &session).await;
+    assert_eq!(result.outcome.state, StateAfter::Restored { from: RestoredFrom::Portable(stored.id) });
+    assert_eq!(value(&session, "x").await, "[1]");
+    let left = within(session.checkpoints()).await.unwrap();
+    assert_eq!(left.iter().map(|info| info.id).collect::<Vec<_>>(), [stored.id], "the live one is gone");
+    within(sandbox.close()).await.unwrap();
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_without_recovery_is_crashed_and_its_sandbox_takes_others() {
+    let scene = Scene::new().await;
+    let sandbox = scene.create().await.unwrap();
+    let first = session(&sandbox, RecoveryPolicy::None).await;
+    within(sandbox.files().write("kept.txt", "here")).await.unwrap();
+    stopped(&scene, &first).await;
+    let error = within(first.execute("1")).await.unwrap_err();
+    assert_eq!(error.code(), "session.crashed");
+    assert!(error.to_string().contains("put it to rest"), "{error}");
+    let second = session(&sandbox, RecoveryPolicy::None).await;
+    assert_eq!(value(&second, "open('kept.txt').read()").await, "'here'");
+    within(sandbox.close()).await.unwrap();
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guard_goes_with_its_sandbox_and_that_is_said() {
+    let scene = Scene::new().await;
+    let sandbox = scene.create().await.unwrap();
+    let session = session(&sandbox, RecoveryPolicy::Guard).await;
+    within(session.execute("x = 1")).await.unwrap();
+    let result = stopped(&scene, &session).await;
+    assert_eq!(result.outcome.state, StateAfter::Lost);
+    // From then on it guards again.
+    within(session.execute("x = 2")).await.unwrap();
+    let fallen = within(session.execute("import os; os._exit(3)")).await.unwrap();
+    assert!(matches!(fallen.outcome.state, StateAfter::Restored { .. }), "{fallen:?}");
+    assert_eq!(value(&session, "x").await, "2");
+    within(sandbox.close()).await.unwrap();
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_session_is_told_with_its_next_execution() {
+    let scene = Scene::new().await;
+    let (sandbox, session) = scene.session().await;
+    within(session.execute("x = 1")).await.unwrap();
+    assert!(scene.service.stop_sandbox(&scene.sandboxes().remove(0)));
+    bereaved(&session).await;
+    let result = within(session.execute("'x' in globals()")).await.unwrap();
+    assert_eq!(result.value().unwrap().repr, "False");
+    let warnings = result.outcome.warnings.join("\n");
+    assert!(warnings.contains("the sandbox was stopped"), "{warnings}");
+    within(sandbox.close()).await.unwrap();
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archived_one_comes_back_as_well() {
+    let scene = Scene::of(
+        StandInConfig { change: Duration::from_millis(200), ..StandInConfig::default() },
+        |builder| builder,
+    )
+    .await;
+    let (sandbox, session) = scene.session().await;
+    let id = scene.sandboxes().remove(0);
+    assert!(scene.service.stop_sandbox(&id));
+    within(async {
+        while !scene.service.archive_sandbox(&id) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    bereaved(&session).await;
+    assert_eq!(value(&session, "6 * 7").await, "42");
+    within(sandbox.close()).await.unwrap();
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_somebody_else_started_anew_is_entered_again() {
+    let scene = Scene::new().await;
+    let (sandbox, session) = scene.session().await;
+    let id = scene.sandboxes().remove(0);
+    scene.service.cut(hibernaculum_testkit::daytona::Cut::Reset);
+    assert!(scene.service.stop_sandbox(&id));
+    within(async {
+        while !scene.service.start_sandbox(&id) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+    scene.service.restore();
+    bereaved(&session).await;
+    assert_eq!(value(&session, "6 * 7").await, "42");
+    within(sandbox.close()).await.unwrap();
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_stands_still_is_woken_and_nothing_is_lost() {
+    let scene = Scene::new().await;
+    let (sandbox, session) = scene.session().await;
+    let code = "import time\nfor n in range(30):\n    print(n)\n    time.sleep(0.02)\n6 * 7";
+    let running = within(session.start(code)).await.unwrap();
+    assert!(scene.service.pause_sandbox(&scene.sandboxes().remove(0)));
+    // Whoever stands still does not answer; that is noticed where a connection breaks.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    scene.service.sever();
+    let result = within(running).await.unwrap();
+    let lines: Vec<_> = (0..30).map(|n| n.to_string()).collect();
+    assert_eq!(result.stdout.text.lines().collect::<Vec<_>>(), lines);
+    assert_eq!(result.value().unwrap().repr, "42");
+    within(sandbox.close()).await.unwrap();
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_stopped_again_and_again_is_left_to_whoever_means_it() {
+    let scene = Scene::new().await;
+    let (sandbox, session) = scene.session().await;
+    for _ in 0..3 {
+        stopped(&scene, &session).await;
+        assert_eq!(value(&session, "1").await, "1");
+    }
+    let running = within(session.start(FOR_LONG)).await.unwrap();
+    assert!(scene.service.stop_sandbox(&scene.sandboxes().remove(0)));
+    let error = within(running).await.unwrap_err();
+    assert_eq!(error.code(), "sandbox.lost", "{error}");
+    assert!(error.to_string().contains("started again 3 times"), "{error}");
+    within(sandbox.close()).await.unwrap();
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_cannot_be_started_again_is_lost_with_both_reasons() {
+    let scene = Scene::new().await;
+    let (sandbox, session) = scene.session().await;
+    let refused = Fault::Refused { status: 403, shape: ErrorShape::Api };
+    scene.service.set_faults(Faults::none().with(refused, On::Operation(START.to_owned()), When::always()));
+    stopped(&scene, &session).await;
+    let error = within(session.execute(FOR_LONG)).await.unwrap_err();
+    assert_eq!(error.code(), "sandbox.lost", "{error}");
+    let told = error.to_string();
+    assert!(told.contains("put it to rest") && told.contains("could not be started again"), "{told}");
+    within(sandbox.close()).await.unwrap();
+    assert_eq!(scene.sandboxes(), [""; 0]);
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_closed_on_its_way_back_is_closed() {
+    let scene =
+        Scene::of(StandInConfig { change: Duration::from_secs(2), ..StandInConfig::default() }, |builder| {
+            builder
+        })
+        .await;
+    let (sandbox, session) = scene.session().await;
+    assert!(scene.service.stop_sandbox(&scene.sandboxes().remove(0)));
+    let request = ExecutionRequest::new("1").timeout(Duration::from_millis(500));
+    // It may have begun before the stop; after it, it waits.
+    let late = within(session.execute(request)).await.unwrap();
+    assert!(late.outcome.timings.total < Duration::from_secs(2), "its deadline holds meanwhile: {late:?}");
+    within(sandbox.close()).await.unwrap();
+    assert_eq!(scene.sandboxes(), [""; 0]);
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_came_back_can_still_be_handed_on() {
+    let scene = Scene::new().await;
+    let (sandbox, session) = scene.session().await;
+    stopped(&scene, &session).await;
+    within(session.execute("x = 5")).await.unwrap();
+    let session = session.keep();
+    within(sandbox.release()).await.unwrap();
+    let next = builder(&scene.service).build().unwrap();
+    let sandbox = within(async {
+        loop {
+            if let Some(sandbox) = Sandbox::adopt(&next).await.unwrap().pop() {
+                return sandbox;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let session = Session::of(&next, session);
+    assert_eq!(value(&session, "x").await, "5");
+    // What was adopted is started again as well.
+    stopped(&scene, &session).await;
+    assert_eq!(value(&session, "'x' in globals()").await, "False");
+    session.keep();
+    within(sandbox.close()).await.unwrap();
+    drop(next);
+    scene.close().await;
+}
