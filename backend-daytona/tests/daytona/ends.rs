@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hibernaculum_core::{CrashCause, Limits, Sandbox, SandboxSpec};
+use hibernaculum_core::{CrashCause, HostLoss, Limits, Sandbox, SandboxSpec};
 use hibernaculum_testkit::daytona::{Cut, Fault, Faults, On, StandInConfig, When};
 
 use crate::scene::{Scene, within};
@@ -100,10 +100,16 @@ async fn a_network_that_does_not_come_back_ends_the_sandbox_within_the_window() 
         builder.window(Duration::from_secs(1)).retry_budget(Duration::from_secs(1))
     })
     .await;
-    let (sandbox, session) = scene.session().await;
+    // One that outlives its host has a window of its own.
+    let spec = SandboxSpec::builder().on_host_loss(HostLoss::Kill).build().unwrap();
+    let sandbox = within(Sandbox::create(&scene.backend, spec)).await.unwrap();
+    let session = within(sandbox.session()).await.unwrap();
     let running = session.start("import time; time.sleep(50)").await.unwrap();
     scene.service.cut(Cut::Reset);
-    let error = within(running).await.unwrap_err();
+    let error = tokio::time::timeout(Duration::from_secs(20), running)
+        .await
+        .expect("its deadline comes later")
+        .unwrap_err();
     assert_eq!(error.code(), "sandbox.lost", "{error}");
     scene.service.restore();
     within(sandbox.close()).await.unwrap();
