@@ -13,6 +13,8 @@ pub(crate) enum End {
     Fails,
     Crashes,
     Sleeps,
+    /// Makes an exception of its own of the deadline's interrupt.
+    IsLate,
     /// Nothing but SIGKILL ends it.
     IsStubborn,
 }
@@ -24,13 +26,14 @@ pub(crate) fn write(token: u64, end: End, policy: TransactionPolicy) -> Executio
         End::Fails => "1 / 0",
         End::Crashes => "os._exit(7)",
         End::Sleeps => "time.sleep(600)",
+        End::IsLate => "try: time.sleep(600)\nexcept KeyboardInterrupt: raise ValueError('late')",
         End::IsStubborn => "while True:\n try:\n  while True: pass\n except BaseException: pass",
     };
     let code = format!(
         "if 'x' not in globals(): x, n = [], 0\nimport os, time\nx.append({token})\nn = {token}\nprint('wrote', {token}, flush=True)\n{last}"
     );
     let timeout = match end {
-        End::Sleeps | End::IsStubborn => Duration::from_secs(1),
+        End::Sleeps | End::IsLate | End::IsStubborn => Duration::from_secs(1),
         _ => Duration::from_secs(5),
     };
     ExecutionRequest::new(code).transaction(policy).timeout(timeout)
