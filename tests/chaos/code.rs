@@ -11,6 +11,8 @@ use crate::model::State;
 pub(crate) enum End {
     Completes,
     Fails,
+    /// Leaves a child process behind, which ends with the session, or when this is undone.
+    HasAChild,
     Crashes,
     Sleeps,
     /// Makes an exception of its own of the deadline's interrupt.
@@ -23,6 +25,7 @@ pub(crate) enum End {
 pub(crate) fn write(token: u64, end: End, policy: TransactionPolicy) -> ExecutionRequest {
     let last = match end {
         End::Completes => "pass",
+        End::HasAChild => "__import__('subprocess').Popen(['sleep', '600'])",
         End::Fails => "1 / 0",
         End::Crashes => "os._exit(7)",
         End::Sleeps => "time.sleep(600)",

@@ -26,7 +26,7 @@ const REFUSED: &str = "checkpoint.refused";
 impl Actor {
     /// Does something, and looks whether the state is what it must be.
     pub(crate) async fn act(&mut self) -> Result<(), Gone> {
-        let deed = match self.dice.roll(25) {
+        let deed = match self.dice.roll(26) {
             0..6 => self.write(End::Completes).await?,
             6..8 => self.write(End::Fails).await?,
             8..10 => self.write(End::Crashes).await?,
@@ -39,6 +39,7 @@ impl Actor {
             20..22 => self.branch().await?,
             22 => self.delete_a_checkpoint().await?,
             23 => self.write(End::IsLate).await?,
+            24 => self.write(End::HasAChild).await?,
             _ => self.read_a_name().await?,
         };
         self.count(deed);
@@ -64,6 +65,7 @@ impl Actor {
         }
         Ok(match end {
             End::Completes => "write",
+            End::HasAChild => "start a child",
             End::Fails => "fail",
             End::Crashes => "crash",
             End::Sleeps => "run out of time",

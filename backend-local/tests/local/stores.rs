@@ -22,7 +22,6 @@ struct Counting {
     put: Arc<AtomicU64>,
 }
 
-#[derive(Debug)]
 struct CountingWriter {
     writer: Arc<dyn CheckpointWriter>,
     put: Arc<AtomicU64>,

@@ -31,7 +31,9 @@ class WarningsTest(FrozenCase):
 
     def test_pipes_are_told(self) -> None:
         self.assertNotIn("pipe", self.warnings("none"))
-        self.ok("import os; ends = os.pipe()")
+        self.ok("import os; kept = os.dup(1)")
+        self.assertNotIn("pipe", self.warnings("output"))  # a copy's leads to its own
+        self.ok("ends = os.pipe()")
         self.assertIn("2 pipe ends are open", self.warnings("both"))
         self.ok("os.close(ends[0])")
         self.assertIn("1 pipe end is open", self.warnings("one"))

@@ -12,7 +12,7 @@ import fcntl
 import os
 import stat
 import sys
-from typing import Iterable, List
+from typing import Iterable, List, Set, Tuple
 
 from .. import processes
 from ..descriptors import LOWEST, owned
@@ -26,14 +26,16 @@ _TOLD = 3
 def warnings() -> List[str]:
     """In sentences. Runs no user code, and opens and closes no file of the session's."""
     sockets, pipes, files, databases, devices = 0, 0, [], [], []
+    output = _pipes_of_output()
     for fd in _user_descriptors():
         try:
-            mode = os.fstat(fd).st_mode
+            status = os.fstat(fd)
+            mode = status.st_mode
             if stat.S_ISSOCK(mode):
                 sockets += 1
                 continue
             if stat.S_ISFIFO(mode):
-                pipes += 1
+                pipes += (status.st_dev, status.st_ino) not in output
                 continue
             path = os.readlink(f"/proc/self/fd/{fd}")
             if path.startswith(_DEVICES):
@@ -63,14 +65,27 @@ def warnings() -> List[str]:
 
 def pipes_written_to() -> int:
     """How many pipes this process could close, for somebody to see their end."""
-    count = 0
+    count, output = 0, _pipes_of_output()
     for fd in _user_descriptors():
         try:
-            if stat.S_ISFIFO(os.fstat(fd).st_mode):
+            status = os.fstat(fd)
+            if stat.S_ISFIFO(status.st_mode) and (status.st_dev, status.st_ino) not in output:
                 count += fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
         except OSError:
             continue
     return count
+
+
+def _pipes_of_output() -> Set[Tuple[int, int]]:
+    """Where stdout and stderr lead: a copy has others, and so has whatever was duplicated from them."""
+    found = set()
+    for fd in (1, 2):
+        try:
+            status = os.fstat(fd)
+            found.add((status.st_dev, status.st_ino))
+        except OSError:
+            continue
+    return found
 
 
 def _user_descriptors() -> Iterable[int]:
