@@ -12,6 +12,7 @@ use object_store::path::Path;
 
 use crate::condemned::Condemned;
 use crate::failure::storage;
+use crate::staged;
 use crate::store::{Kind, Store, blob_path};
 
 /// One collection.
@@ -57,6 +58,7 @@ impl<'a> Collection<'a> {
             return Ok(collected);
         }
         condemned.write(self.store).await?;
+        self.sweep(&mut collected).await?;
         collected.condemned = condemned.since.len().saturating_sub(due.len());
         for path in due {
             let removed = self.store.remove(&Path::from(path.as_str())).await;
@@ -66,6 +68,24 @@ impl<'a> Collection<'a> {
             collected.freed = ByteSize::bytes(collected.freed.as_u64() + bytes);
         }
         Ok(collected)
+    }
+
+    /// Removes what a killed program left half written, where the storage is a directory.
+    async fn sweep(&self, collected: &mut Collected) -> Result<(), Error> {
+        const DOING: &str = "sweeping";
+        let Some(root) = self.store.directory.clone() else { return Ok(()) };
+        let (now, grace) = (self.now, self.store.grace);
+        let swept = tokio::task::spawn_blocking(move || staged::sweep(&root, now, grace)).await;
+        let problem = match swept {
+            Ok(Ok((files, bytes))) => {
+                collected.removed += files;
+                collected.freed = ByteSize::bytes(collected.freed.as_u64() + bytes);
+                return Ok(());
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the runtime is shutting down".to_owned(),
+        };
+        Err(crate::failure::store(self.store, DOING, problem))
     }
 
     async fn list_blobs(&self) -> Result<BTreeMap<String, u64>, Error> {
@@ -103,7 +123,7 @@ impl<'a> Collection<'a> {
             let newer = record.session.map(|session| of_session.entry(session).or_insert(0_usize));
             let is_beyond = newer.is_some_and(|newer| {
                 *newer += 1;
-                retention.keep_last.is_some_and(|limit| *newer > limit)
+                retention.keep_last.is_some_and(|limit| *newer > limit.max(1))
             });
             if is_old || is_beyond {
                 return false;

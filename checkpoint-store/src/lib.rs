@@ -39,6 +39,7 @@ mod failure;
 mod open;
 #[cfg(feature = "s3")]
 mod s3;
+mod staged;
 mod store;
 mod writer;
 

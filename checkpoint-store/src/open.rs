@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_hours(1);
 
 impl Store {
     pub(crate) fn over(objects: Arc<dyn ObjectStore>, place: String) -> Self {
-        Self { objects, place, grace: GRACE, clock: Arc::new(Timestamp::now) }
+        Self { objects, place, directory: None, grace: GRACE, clock: Arc::new(Timestamp::now) }
     }
 
     /// A store that ends with this program.
@@ -55,7 +55,8 @@ impl Store {
         made.map_err(|error| failed(error.to_string(), error.into()))?;
         let files = LocalFileSystem::new_with_prefix(path);
         let files = files.map_err(|error| failed(error.to_string(), Source::new(error)))?;
-        Ok(Self::over(Arc::new(files.with_fsync(true)), place))
+        let store = Self::over(Arc::new(files.with_fsync(true)), place);
+        Ok(Self { directory: Some(path.to_owned()), ..store })
     }
 
     /// A store by its name in a configuration: `memory:`, a path (also as `file:///path`), or, with the feature `s3`, `s3://bucket/prefix`, whose credentials,

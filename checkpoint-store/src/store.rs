@@ -1,6 +1,7 @@
 //! The store: what is read from it, and what is deleted.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub struct Store {
     pub(crate) objects: Arc<dyn ObjectStore>,
     /// What it is, for messages.
     pub(crate) place: String,
+    /// Where it is, if that is a directory of this machine.
+    pub(crate) directory: Option<PathBuf>,
     /// How long a blob that nothing needs is kept; twice as long as a save may take.
     pub(crate) grace: Duration,
     pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,

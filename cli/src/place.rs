@@ -50,6 +50,12 @@ pub(crate) struct BackendArgs {
     /// Which way byte streams take: of the backend `docker` `auto`, `socket` or `exec`, of `daytona` `auto`, `proxy` or `preview`
     #[arg(long, value_name = "WAY")]
     transport: Option<String>,
+
+    /// Where checkpoints are kept: a directory, `s3://BUCKET/PREFIX`, or `memory:`
+    ///
+    /// Unset: of the backend `local` a directory of its own, of any other none.
+    #[arg(long, id = "checkpoint-store", value_name = "STORE")]
+    checkpoint_store: Option<String>,
 }
 
 impl BackendArgs {
@@ -68,7 +74,7 @@ impl BackendArgs {
         let is_same = backend.as_ref().is_none_or(|backend| *backend == self.backend);
         let python = python.or_else(|| self.python.clone().filter(|_| is_same));
         let backend = backend.unwrap_or_else(|| self.backend.clone());
-        Self { backend, python, image: self.image.clone(), transport: self.transport.clone() }
+        Self { backend, python, ..self.clone() }
     }
 
     /// How the Docker backend is built, where that is meant.
@@ -125,7 +131,19 @@ impl BackendArgs {
         if let Some(transport) = self.transport.as_ref().filter(|_| has_images) {
             settings = settings.with("transport", transport.as_str());
         }
+        if let Some(store) = &self.checkpoint_store {
+            settings = settings.with("checkpoint_store", absolute(store));
+        }
         Registry::builtin().create(&self.backend, &settings).await
+    }
+}
+
+/// A store's name; a path begins at the current directory.
+fn absolute(store: &str) -> String {
+    let is_path = !store.is_empty() && !store.contains(':');
+    match std::path::absolute(store) {
+        Ok(path) if is_path => path.to_string_lossy().into_owned(),
+        _ => store.to_owned(),
     }
 }
 

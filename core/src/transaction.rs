@@ -17,7 +17,8 @@ pub enum TransactionPolicy {
         /// How much is rolled back.
         scope: TransactionScope,
     },
-    /// A Python exception rolls back; an interrupt or a timeout keeps what was reached.
+    /// A Python exception rolls back; an interrupt or a timeout keeps what was reached. What code makes of an interrupt is its own exception,
+    /// which rolls back: if the interrupt was the deadline's, the status is `timed_out` all the same.
     RollbackOnFailure {
         /// How much is rolled back.
         scope: TransactionScope,

@@ -11,8 +11,12 @@ use crate::model::State;
 pub(crate) enum End {
     Completes,
     Fails,
+    /// Leaves a child process behind, which ends with the session, or when this is undone.
+    HasAChild,
     Crashes,
     Sleeps,
+    /// Makes an exception of its own of the deadline's interrupt.
+    IsLate,
     /// Nothing but SIGKILL ends it.
     IsStubborn,
 }
@@ -21,16 +25,18 @@ pub(crate) enum End {
 pub(crate) fn write(token: u64, end: End, policy: TransactionPolicy) -> ExecutionRequest {
     let last = match end {
         End::Completes => "pass",
+        End::HasAChild => "__import__('subprocess').Popen(['sleep', '600'])",
         End::Fails => "1 / 0",
         End::Crashes => "os._exit(7)",
         End::Sleeps => "time.sleep(600)",
+        End::IsLate => "try: time.sleep(600)\nexcept KeyboardInterrupt: raise ValueError('late')",
         End::IsStubborn => "while True:\n try:\n  while True: pass\n except BaseException: pass",
     };
     let code = format!(
         "if 'x' not in globals(): x, n = [], 0\nimport os, time\nx.append({token})\nn = {token}\nprint('wrote', {token}, flush=True)\n{last}"
     );
     let timeout = match end {
-        End::Sleeps | End::IsStubborn => Duration::from_secs(1),
+        End::Sleeps | End::IsLate | End::IsStubborn => Duration::from_secs(1),
         _ => Duration::from_secs(5),
     };
     ExecutionRequest::new(code).transaction(policy).timeout(timeout)

@@ -14,13 +14,19 @@ use crate::model::{Model, State};
 
 /// A session's state could not be asked about: its process ended, or was killed at the deadline.
 const NOT_SERVED: &str = "session.not_served";
+/// Whether code ended by an exception of its own, as a deadline's interrupt may become one.
+fn has_failed(result: &ExecutionResult) -> bool {
+    let own = result.outcome.error.as_ref().is_some_and(|error| error.type_name != "KeyboardInterrupt");
+    result.status() == Status::Failed || (result.status() == Status::TimedOut && own)
+}
+
 /// No copy of the session could be made: it was killed as it was born.
 const REFUSED: &str = "checkpoint.refused";
 
 impl Actor {
     /// Does something, and looks whether the state is what it must be.
     pub(crate) async fn act(&mut self) -> Result<(), Gone> {
-        let deed = match self.dice.roll(24) {
+        let deed = match self.dice.roll(26) {
             0..6 => self.write(End::Completes).await?,
             6..8 => self.write(End::Fails).await?,
             8..10 => self.write(End::Crashes).await?,
@@ -32,6 +38,8 @@ impl Actor {
             19 => self.restore().await?,
             20..22 => self.branch().await?,
             22 => self.delete_a_checkpoint().await?,
+            23 => self.write(End::IsLate).await?,
+            24 => self.write(End::HasAChild).await?,
             _ => self.read_a_name().await?,
         };
         self.count(deed);
@@ -57,9 +65,11 @@ impl Actor {
         }
         Ok(match end {
             End::Completes => "write",
+            End::HasAChild => "start a child",
             End::Fails => "fail",
             End::Crashes => "crash",
             End::Sleeps => "run out of time",
+            End::IsLate => "be late",
             End::IsStubborn => "be stubborn",
         })
     }
@@ -70,7 +80,7 @@ impl Actor {
         let restored = matches!(result.state(), hibernaculum::StateAfter::Restored { .. });
         let undoes = match policy {
             TransactionPolicy::CommitOnSuccess { .. } => result.status() != Status::Completed,
-            TransactionPolicy::RollbackOnFailure { .. } => result.status() == Status::Failed,
+            TransactionPolicy::RollbackOnFailure { .. } => has_failed(result),
             _ => false,
         };
         assert!(!(undoes && kept), "{policy:?} keeps: {result:?}");

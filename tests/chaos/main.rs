@@ -77,7 +77,16 @@ async fn whatever_is_killed_or_stopped_every_answer_is_true_and_nothing_is_left(
     assert_eq!(backend.list().await.unwrap(), vec![], "no sandbox is left");
     before.expect_again().await;
     if operations() >= 500 {
-        for what in ["kept", "restored", "lost", "attack: kill", "attack: stop", "attack: crash"] {
+        for what in [
+            "kept",
+            "restored",
+            "lost",
+            "be late",
+            "start a child",
+            "attack: kill",
+            "attack: stop",
+            "attack: crash",
+        ] {
             assert!(done.contains_key(what), "it never came to: {what}");
         }
     }

@@ -9,7 +9,7 @@ mod daytona;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use hibernaculum::{Registry, Settings};
+use hibernaculum::{Feature, Features, Registry, Settings};
 use hibernaculum_testkit::Subject;
 
 fn main() -> ExitCode {
@@ -46,6 +46,9 @@ async fn subjects() -> Vec<Subject> {
             };
             match registry.create(name, &settings).await {
                 Ok(backend) => {
+                    if ["local", "docker"].contains(&name) {
+                        offers_all(name, backend.features());
+                    }
                     if name == "local" {
                         // A sandbox's first sessions are forked off its supervisor, later ones cloned from a zygote.
                         let cloned = Subject::new(format!("{name}-cloned"), Arc::clone(&backend));
@@ -62,6 +65,31 @@ async fn subjects() -> Vec<Subject> {
         }
     }
     subjects
+}
+
+/// What runs the runner on Linux, and has a store, has all of these: a case about one of them may not be called inapplicable.
+const RUNNERS: [Feature; 13] = [
+    Feature::Interrupt,
+    Feature::Input,
+    Feature::Attach,
+    Feature::Namespace,
+    Feature::Preload,
+    Feature::BindingTransactions,
+    Feature::MemoryTransactions,
+    Feature::Guard,
+    Feature::LiveCheckpoints,
+    Feature::Branches,
+    Feature::Files,
+    Feature::PortableCheckpoints,
+    Feature::SandboxSnapshots,
+];
+
+/// # Panics
+///
+/// Where a backend no longer offers what it did.
+fn offers_all(backend: &str, features: &Features) {
+    let lacks: Vec<_> = RUNNERS.into_iter().filter(|feature| !features.supports(*feature)).collect();
+    assert!(lacks.is_empty(), "the backend {backend} no longer offers {lacks:?}");
 }
 
 fn state_dir(transport: &str) -> String {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hibernaculum_checkpoint_store::Store;
 use hibernaculum_core::{
     BLOB_LIMIT, Backend, CheckpointInfo, CheckpointRecord, CheckpointRequest, CheckpointStore, Error,
-    Feature, Sandbox, SandboxSpec, Session, SessionSpec,
+    Feature, RecoveryPolicy, RestoredFrom, Sandbox, SandboxSpec, Session, SessionSpec, StateAfter,
 };
 
 use crate::scene::Scene;
@@ -114,6 +114,38 @@ async fn a_checkpoint_of_a_newer_version_is_refused() {
     fs::write(den.record(), record).unwrap();
     den.republish(|record| record.manifest["format"] = 9.into()).await;
     assert_eq!(den.refusal().await.code(), "checkpoint.format");
+}
+
+#[tokio::test]
+async fn a_recovery_passes_over_what_cannot_be_read() {
+    let den = Den::new("state = 'saved'").await;
+    let spec = SessionSpec::default().recovery(RecoveryPolicy::FromCheckpoint);
+    let session = den.sandbox.session_with(spec).await.unwrap();
+    session.execute("x = 'older'").await.unwrap();
+    let older = session.checkpoint(CheckpointRequest::portable()).await.unwrap().id;
+    for word in ["damaged", "newer"] {
+        session.execute(format!("x = '{word}'")).await.unwrap();
+        let last = session.checkpoint(CheckpointRequest::portable()).await.unwrap().id;
+        let path = den.scene.path().join(format!("store/checkpoints/{last}.record"));
+        let record = fs::read_to_string(&path).unwrap();
+        let unreadable = match word {
+            "damaged" => record[..record.len() / 2].to_owned(),
+            _ => record.replacen("checkpoint 1", "checkpoint 7", 1),
+        };
+        fs::write(&path, unreadable).unwrap();
+        let ended = session.execute("import os; os._exit(7)").await.unwrap();
+        let from = RestoredFrom::Portable(older);
+        assert_eq!(ended.state(), &StateAfter::Restored { from }, "{word}: {ended:?}");
+        let warnings = ended.outcome.warnings.join("; ");
+        assert!(warnings.contains(&format!("the checkpoint {last} did not come back")), "{word}: {warnings}");
+        assert_eq!(session.execute("x").await.unwrap().value().unwrap().repr, "'older'");
+    }
+    let path = den.scene.path().join(format!("store/checkpoints/{older}.record"));
+    fs::write(&path, "").unwrap();
+    let ended = session.execute("import os; os._exit(7)").await.unwrap();
+    assert_eq!(ended.state(), &StateAfter::Lost);
+    let warnings = ended.outcome.warnings.join("; ");
+    assert!(warnings.contains(&format!("the checkpoint {older} did not come back")), "{warnings}");
 }
 
 #[tokio::test]

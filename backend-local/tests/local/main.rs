@@ -18,3 +18,4 @@ mod impostor;
 mod pythons;
 mod scene;
 mod sessions;
+mod stores;

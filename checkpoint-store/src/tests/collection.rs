@@ -92,6 +92,50 @@ async fn a_save_that_begins_after_the_condemnation_writes_a_copy() {
 }
 
 #[tokio::test]
+async fn what_is_too_old_goes_with_its_snapshot_or_session() {
+    let scene = Scene::new();
+    let saved = save(&scene.store, SessionId::new(), &[noise(1, 1000)]).await.unwrap();
+    let hours = |hours| Retention::default().max_age(Duration::from_hours(hours));
+    // By the record's own time, which is the real one.
+    scene.now.store(saved.info.created.as_second(), Ordering::SeqCst);
+    scene.pass(5);
+    assert_eq!(scene.store.collect(&hours(6)).await.unwrap().deleted, 0);
+    scene.pass(2);
+    assert_eq!(scene.store.collect(&hours(8)).await.unwrap().deleted, 0);
+    assert_eq!(scene.store.collect(&hours(6)).await.unwrap().deleted, 1);
+    assert_eq!(scene.store.checkpoints().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_a_killed_program_left_in_a_directory_is_removed_after_the_grace() {
+    let scene = tempfile::tempdir().unwrap();
+    let hours = Arc::new(AtomicI64::new(0));
+    let clock = Arc::clone(&hours);
+    let mut store = Store::directory(scene.path()).unwrap().grace(Duration::from_hours(1));
+    store.clock = Arc::new(move || {
+        Timestamp::now() + Duration::from_hours(clock.load(Ordering::SeqCst).unsigned_abs())
+    });
+    let saved = save(&store, SessionId::new(), &[noise(1, 1000)]).await.unwrap();
+    let blob = scene.path().join(crate::store::blob_path(&saved.blobs[0].blob).to_string());
+    let beside = |number: &str| std::path::PathBuf::from(format!("{}#{number}", blob.display()));
+    let record = scene.path().join(format!("checkpoints/{}.record#1", saved.info.id));
+    for left in [&beside("1"), &beside("12"), &record] {
+        std::fs::write(left, "half").unwrap();
+    }
+    // Nothing that the store writes.
+    let foreign = scene.path().join("draft#2");
+    std::fs::write(&foreign, "somebody's").unwrap();
+    let early = store.collect(&Retention::default()).await.unwrap();
+    assert_eq!((early.removed, record.exists(), beside("1").exists()), (0, true, true));
+    hours.store(2, Ordering::SeqCst);
+    let collected = store.collect(&Retention::default()).await.unwrap();
+    assert_eq!((collected.removed, collected.freed.as_u64()), (3, 12));
+    assert_eq!([&beside("1"), &beside("12"), &record].map(|left| left.exists()), [false; 3]);
+    assert!(foreign.exists(), "what is not the store's was removed");
+    assert_eq!(contents(&store, &saved.info.id).await.unwrap(), [noise(1, 1000)]);
+}
+
+#[tokio::test]
 async fn a_save_that_was_given_up_leaves_nothing_in_the_end() {
     let scene = Scene::new();
     let writer = scene.store.begin().await.unwrap();

@@ -158,6 +158,8 @@ async fn retention_keeps_the_newest(store: &Store) {
     assert_eq!(kept().await, [saved[2], lone]);
     store.collect(&Retention::default().max_age(std::time::Duration::from_hours(1))).await.unwrap();
     assert_eq!(kept().await, [saved[2], lone]);
+    store.collect(&Retention::default().keep_last(0)).await.unwrap();
+    assert_eq!(kept().await, [saved[2], lone], "the newest goes only by age or size");
     store.collect(&Retention::default().max_bytes(ByteSize::bytes(0))).await.unwrap();
     assert_eq!(kept().await, []);
 }

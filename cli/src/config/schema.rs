@@ -18,7 +18,7 @@ pub(super) struct Key {
 }
 
 /// Every key, in the order in which they are shown.
-pub(super) const KEYS: [Key; 11] = [
+pub(super) const KEYS: [Key; 12] = [
     Key {
         name: "backend",
         kind: Kind::Text,
@@ -46,6 +46,13 @@ pub(super) const KEYS: [Key; 11] = [
         variable: "HIBERNACULUM_TRANSPORT",
         default: "auto",
         about: "Which way byte streams take: of `docker` socket or exec, of `daytona` proxy or preview",
+    },
+    Key {
+        name: "checkpoint-store",
+        kind: Kind::Text,
+        variable: "HIBERNACULUM_CHECKPOINT_STORE",
+        default: "the backend's own, if it has one",
+        about: "Where checkpoints are kept: a directory, `s3://BUCKET/PREFIX`, or `memory:`",
     },
     Key {
         name: "preload",

@@ -61,9 +61,9 @@ pub(super) struct Row {
 }
 
 impl Branches {
-    /// The first session. Branches are opened as `spec` says.
-    pub(super) fn new(session: Session, spec: SessionSpec, undo: UndoWhen) -> Self {
-        let here = Branch { number: 1, session, count: 0, last: None, from: None, undo: Undo::default() };
+    /// The first session, `count` of whose executions there have been. Branches are opened as `spec` says.
+    pub(super) fn new(session: Session, count: u64, spec: SessionSpec, undo: UndoWhen) -> Self {
+        let here = Branch { number: 1, session, count, last: None, from: None, undo: Undo::default() };
         Self { here, others: Vec::new(), kept: Vec::new(), sessions: 1, checkpoints: 0, spec, undo }
     }
 

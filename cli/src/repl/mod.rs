@@ -23,7 +23,7 @@ use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hibernaculum::{OutputStream, RecoveryPolicy, Sandbox};
+use hibernaculum::{OutputStream, RecoveryPolicy, Sandbox, Session};
 use tokio::runtime::Runtime;
 
 use crate::exit::Exit;
@@ -53,6 +53,14 @@ pub(crate) fn repl(args: &ReplArgs) -> Result<Exit, Failure> {
     closed.map(|()| exit)
 }
 
+/// The number of the last execution of a session, where it woke from a saved state.
+async fn count(session: &Session) -> Result<u64, Failure> {
+    match session.info().await?.checkpoint {
+        Some(checkpoint) => Ok(session.backend().manifest(&checkpoint).await?.count),
+        None => Ok(0),
+    }
+}
+
 struct Repl<'a> {
     runtime: &'a Runtime,
     args: &'a ReplArgs,
@@ -74,7 +82,8 @@ impl<'a> Repl<'a> {
             Ok((place, signals))
         })?;
         let Place { session, sandbox } = place;
-        let branches = Branches::new(session, args.place.session_spec(), args.undo);
+        let count = runtime.block_on(count(&session))?;
+        let branches = Branches::new(session, count, args.place.session_spec(), args.undo);
         Ok(Self { runtime, args, branches, sandbox, output: Output::new(), signals })
     }
 

@@ -4,6 +4,7 @@
 
 mod bench;
 mod branch;
+mod checkpoint;
 mod config;
 #[cfg(feature = "docker")]
 mod containers;

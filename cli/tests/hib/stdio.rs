@@ -24,8 +24,13 @@ impl Client {
     }
 
     pub(crate) fn start() -> Self {
+        Self::starting(|_| ())
+    }
+
+    pub(crate) fn starting(change: impl FnOnce(&mut Command)) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hib"));
         command.arg("stdio").env_remove("HIBERNACULUM_BACKEND").stdin(Stdio::piped()).stdout(Stdio::piped());
+        change(&mut command);
         let mut child = command.spawn().unwrap();
         let (stdin, stdout) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
         Self { child, stdin, stdout, number: 0, events: Vec::new() }

@@ -53,7 +53,7 @@ error_family! {
             code: "session.crashed",
             what: "the session {session} has crashed: {cause}",
             why: "its process ended, and its recovery policy is `none`",
-            how: "close it and open a new one, or open it with `RecoveryPolicy::FreshOnCrash`",
+            how: "close it and open a new one, or branch off from a checkpoint of it; with `RecoveryPolicy::FreshOnCrash` it would have gone on by itself",
             retry: Retry::Never,
             test: "conformance: without_recovery_a_crashed_session_stays_crashed",
         }

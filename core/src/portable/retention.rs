@@ -19,7 +19,7 @@ use crate::ByteSize;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retention {
-    /// So many checkpoints of each session, the newest.
+    /// So many checkpoints of each session, the newest; 0 is as good as 1.
     pub keep_last: Option<usize>,
     /// Checkpoints and snapshots that are no older.
     pub max_age: Option<Duration>,
@@ -28,7 +28,7 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// Keeps so many of each session.
+    /// Keeps so many of each session, and at least the newest.
     #[must_use]
     pub fn keep_last(mut self, count: usize) -> Self {
         self.keep_last = Some(count);
@@ -57,7 +57,7 @@ impl Retention {
 pub struct Collected {
     /// Checkpoints and snapshots that the retention deleted.
     pub deleted: usize,
-    /// Blobs that nothing needs any more, and that were removed.
+    /// Blobs that nothing needs any more, and what a killed program left half written; they were removed.
     pub removed: usize,
     /// The bytes that they took.
     pub freed: ByteSize,

@@ -108,7 +108,7 @@ impl<P: Provider> Engine<P> {
         Ok(record)
     }
 
-    /// Loads a checkpoint into a session. Its execution count follows by itself.
+    /// Loads a checkpoint into a session. Its execution count follows by itself; what there is to warn of, the next execution tells.
     async fn loaded(&self, port: &Port, record: CheckpointRecord) -> Result<(), Error> {
         let (store, checkpoint) = (self.inner.store()?, record.info.id);
         let timeout = Timeout::After(CheckpointRequest::TIMEOUT);
@@ -116,6 +116,7 @@ impl<P: Provider> Engine<P> {
         port.note_line(checkpoint);
         port.go_on_from(checkpoint);
         tracing::debug!(%checkpoint, count = restored.count, warnings = ?restored.warnings, "restored");
+        port.warn(restored.warnings);
         Ok(())
     }
 

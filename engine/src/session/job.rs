@@ -40,8 +40,8 @@ impl Work {
     /// Whether it may be done while a transaction waits for its commit or rollback.
     pub(super) fn fits_pending(&self) -> bool {
         match self {
-            Self::Code(_) | Self::Load(_) => false,
-            Self::Names(_) | Self::Save(_) => true,
+            Self::Code(_) | Self::Save(_) | Self::Load(_) => false,
+            Self::Names(_) => true,
             Self::State(request) => request.settles(),
         }
     }

@@ -38,7 +38,7 @@ mod portable;
 mod ring;
 mod state;
 
-pub(crate) use actor::{Actor, Found, Parts, Recall};
+pub(crate) use actor::{Actor, Found, Parts, Recall, Sought, passed_over};
 pub(crate) use merge::{RawPiece, TextPiece};
 pub(crate) use names::{Answer, Question};
 pub(crate) use port::Port;

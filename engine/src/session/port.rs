@@ -51,6 +51,8 @@ struct Book {
     number: u64,
     /// The newest portable checkpoint that it was saved as or restored from: blobs of that need not be sent again.
     line: Option<CheckpointId>,
+    /// What the next execution has to warn of.
+    warnings: Vec<String>,
 }
 
 /// Whether executions are admitted.
@@ -73,7 +75,7 @@ impl Port {
         // Room for the running one besides those that wait: admission sees to it that this is never exceeded.
         let (jobs, admitted) = mpsc::channel(queue_limit + 1);
         let (standing, known) = (Standing::Open, VecDeque::new());
-        let book = Book { info, standing, open: 0, known, number: 0, line: None };
+        let book = Book { info, standing, open: 0, known, number: 0, line: None, warnings: Vec::new() };
         let id = book.info.id;
         let attention = Arc::new(Notify::new());
         (Arc::new(Self { id, queue_limit, book: Mutex::new(book), jobs, asks, attention }), admitted)
@@ -155,10 +157,16 @@ impl Port {
         }
         let ring = Ring::new(id, limits, Arc::clone(&self.attention));
         let reader = ring.attach(0);
-        let job = Job::new(work, timeout, Arc::clone(&ring));
+        let mut job = Job::new(work, timeout, Arc::clone(&ring));
         let is_code = job.is_code();
+        if is_code {
+            job.warnings.append(&mut book.warnings);
+        }
         // The lock is held: the order of admission is the order of the queue.
-        self.jobs.try_send(job).map_err(|_| self.busy())?;
+        if let Err(refused) = self.jobs.try_send(job) {
+            book.warnings = refused.into_inner().warnings;
+            return Err(self.busy());
+        }
         book.open += 1;
         if is_code {
             book.known.push_back(ring);
@@ -267,6 +275,11 @@ impl Port {
     /// It goes on from a session in which so many executions had ended.
     pub(crate) fn note_executions(&self, executions: u64) {
         self.book().info.executions = executions;
+    }
+
+    /// The next execution that is admitted warns of this.
+    pub(crate) fn warn(&self, warnings: Vec<String>) {
+        self.book().warnings.extend(warnings);
     }
 
     /// Admits nothing from now on but a save, until the seal is dropped.

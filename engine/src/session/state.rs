@@ -97,7 +97,10 @@ pub(super) fn refusal(error: &RpcError, work: &Work) -> Error {
         Work::Load(_) => "a restore",
     };
     if told.code == "checkpoint.refused" {
-        return CheckpointError::Refused { doing: doing.to_owned(), problem: told.why }.into();
+        // What to do about it depends on what it is, which only the session knows.
+        let problem = [told.why, told.how].join("; ");
+        let problem = problem.trim_end_matches("; ").to_owned();
+        return CheckpointError::Refused { doing: doing.to_owned(), problem }.into();
     }
     let violation = format!("it refused {doing}: {}", told.what);
     TransportError::Protocol { violation, source: None }.into()

@@ -15,7 +15,7 @@ macro_rules! subjects {
 
 subjects! {
     state, values, output, order, displays, stdin, errors, tracebacks, asynchrony, interrupts, deadlines, queue, cancellation,
-    attach, background, main_module, processes, descriptors, crashes, recovery, transactions, guard, live, sandboxes, sessions, isolation, limits,
+    attach, background, main_module, processes, descriptors, crashes, recovery, transaction_table, transactions, pending, guard, live, sandboxes, sessions, isolation, limits,
     refusals, bad_input, hostile, namespace, portable, recall, snapshots, adoption, files, magics, info, environment, preload, large,
 }
 

@@ -28,6 +28,7 @@ cases! { "portable":
     a_save_that_is_dropped_leaves_the_session [PORTABLE, INTERRUPT],
     a_session_that_dies_while_it_is_saved_leaves_nothing_published [PORTABLE],
     a_session_that_dies_while_it_is_restored_is_told [PORTABLE],
+    what_did_not_come_back_with_a_checkpoint_is_told_by_the_next_execution [PORTABLE],
     a_hundred_megabytes_go_and_come_back [PORTABLE],
     names_of_checkpoints_that_make_no_sense_are_refused [PORTABLE],
 }
@@ -302,5 +303,20 @@ async fn names_of_checkpoints_that_make_no_sense_are_refused(cx: &Context) -> Ou
     for name in [String::new(), "a\nb".to_owned(), "n".repeat(300)] {
         session.checkpoint(portable().name(name)).await.expect_code("config.invalid")?;
     }
+    Ok(())
+}
+
+async fn what_did_not_come_back_with_a_checkpoint_is_told_by_the_next_execution(cx: &Context) -> Outcome {
+    let session = cx.session().await?;
+    session.run("import os\nos.mkdir('den'); os.chdir('den')\nx = 1").await?.expect_completed()?;
+    let saved = session.checkpoint(portable()).await?;
+    session.run("os.chdir('..'); os.rmdir('den')").await?.expect_completed()?;
+    session.restore(&saved.id).await?;
+    ensure_eq("what a name is bound to", session.namespace().get("x").await?, 1)?;
+    session.run("x").await?.expect_value("1")?.expect_warning("the current directory den is not there")?;
+    ensure_eq("what is told once more", session.run("x").await?.outcome.warnings, Vec::<String>::new())?;
+    let elsewhere = cx.new_sandbox(cx.spec()).await?;
+    let woken = elsewhere.wake(&saved.id).await?;
+    woken.run("x").await?.expect_value("1")?.expect_warning("the current directory den is not there")?;
     Ok(())
 }

@@ -7,7 +7,6 @@ use hibernaculum_core::{RestoredFrom, TransactionPolicy, TransactionScope};
 use crate::prelude::*;
 
 cases! { "transactions":
-    every_policy_does_to_every_outcome_what_the_table_says [MEMORY, BINDINGS, INTERRUPT],
     a_failed_transaction_is_undone_to_the_last_object [MEMORY],
     what_a_rollback_undoes_goes_beyond_names [MEMORY],
     names_roll_back_and_objects_do_not [BINDINGS],
@@ -15,6 +14,7 @@ cases! { "transactions":
     a_transaction_is_settled_once [MEMORY, BINDINGS],
     what_waited_behind_a_pending_transaction_is_refused [MEMORY],
     a_pending_transaction_is_undone_with_its_process_and_told [MEMORY],
+    a_deadline_that_the_code_made_its_own_exception_has_failed [MEMORY, BINDINGS, INTERRUPT],
     names_can_be_read_and_bound_while_a_transaction_waits [MEMORY, Need::Feature(Feature::Namespace)],
     output_of_what_was_undone_is_delivered_whole [MEMORY],
     a_rolled_back_session_goes_on_as_before [MEMORY, INTERRUPT, INPUT],
@@ -38,115 +38,6 @@ fn explicit(scope: TransactionScope) -> TransactionPolicy {
 
 fn under(policy: TransactionPolicy, code: impl Into<String>) -> ExecutionRequest {
     ExecutionRequest::new(code).transaction(policy)
-}
-
-/// How an execution of the table ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Completed,
-    Failed,
-    Interrupted,
-    TimedOut,
-    Crashed,
-}
-
-/// What becomes of the state, by the table in `docs/state.md`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    Kept,
-    /// Names as they were.
-    Names,
-    /// All as it was.
-    All,
-    /// Kept, until somebody says commit or rollback.
-    Waits,
-    Lost,
-}
-
-fn fate(policy: TransactionPolicy, end: End) -> Fate {
-    use End::{Completed, Crashed, Failed, Interrupted, TimedOut};
-    use Fate::{All, Kept, Lost, Names, Waits};
-    let scope = policy.scope();
-    let undone = if scope == Some(TransactionScope::Memory) { All } else { Names };
-    match (policy, end) {
-        (_, Crashed) if scope == Some(TransactionScope::Memory) => All,
-        (_, Crashed) => Lost,
-        (TransactionPolicy::Explicit { .. }, _) => Waits,
-        (TransactionPolicy::CommitOnSuccess { .. }, Failed | Interrupted | TimedOut)
-        | (TransactionPolicy::RollbackOnFailure { .. }, Failed) => undone,
-        (_, Completed | Failed | Interrupted | TimedOut) => Kept,
-    }
-}
-
-async fn every_policy_does_to_every_outcome_what_the_table_says(cx: &Context) -> Outcome {
-    let policies = [TransactionScope::Bindings, TransactionScope::Memory].into_iter().flat_map(|scope| {
-        [commit_on_success(scope), TransactionPolicy::RollbackOnFailure { scope }, explicit(scope)]
-    });
-    for policy in std::iter::once(TransactionPolicy::None).chain(policies) {
-        for end in [End::Completed, End::Failed, End::Interrupted, End::TimedOut, End::Crashed] {
-            let session = cx.session().await?;
-            one_field_of_the_table(&session, policy, end)
-                .await
-                .map_err(|failure| failure.within(&format!("{policy:?}, {end:?}")))?;
-            session.close().await?;
-        }
-    }
-    Ok(())
-}
-
-async fn one_field_of_the_table(session: &Session, policy: TransactionPolicy, end: End) -> Outcome {
-    session.run("import os, time\nx, y = [1], 1").await?.expect_completed()?;
-    let last = match end {
-        End::Completed => "pass",
-        End::Failed => "1/0",
-        End::Interrupted | End::TimedOut => "time.sleep(60)",
-        End::Crashed => "os._exit(7)",
-    };
-    let code = format!("x.append(2); y = 2; print('ready', flush=True)\n{last}");
-    let mut request = under(policy, code);
-    if end == End::TimedOut {
-        request = request.timeout(Duration::from_millis(600));
-    }
-    let mut run = session.watch(request).await?;
-    if end == End::Interrupted {
-        run.until_output("ready\n").await?;
-        session.interrupt(&run.id()).await?;
-    }
-    let result = run.finish().await?;
-    let status = match end {
-        End::Completed => Status::Completed,
-        End::Failed => Status::Failed,
-        End::Interrupted => Status::Interrupted,
-        End::TimedOut => Status::TimedOut,
-        End::Crashed => Status::Crashed,
-    };
-    let fate = fate(policy, end);
-    let id = result.execution;
-    let state = match fate {
-        Fate::Kept | Fate::Waits => StateAfter::Kept,
-        Fate::Names => StateAfter::Restored { from: RestoredFrom::Bindings(id) },
-        Fate::All => StateAfter::Restored { from: RestoredFrom::Guard(id) },
-        Fate::Lost => StateAfter::Lost,
-    };
-    result.expect_end(status, &state)?.expect_stdout("ready\n")?;
-    let info = session.info().await?;
-    if fate == Fate::Waits {
-        ensure_eq("state", info.state, SessionState::PendingTransaction)?;
-        ensure_eq("what waits", info.pending, Some(id))?;
-        session.rollback(&id).await?;
-        let left = if policy.scope() == Some(TransactionScope::Memory) { "([1], 1)" } else { "([1, 2], 1)" };
-        session.run("x, y").await?.expect_value(left)?;
-    } else {
-        ensure_eq("what waits", info.pending, None)?;
-        session.commit(&id).await.expect_code("session.no_transaction")?;
-        match fate {
-            Fate::Kept | Fate::Waits => session.run("x, y").await?.expect_value("([1, 2], 2)")?,
-            Fate::Names => session.run("x, y").await?.expect_value("([1, 2], 1)")?,
-            Fate::All => session.run("x, y").await?.expect_value("([1], 1)")?,
-            Fate::Lost => session.run("'x' in globals()").await?.expect_value("False")?,
-        };
-    }
-    ensure_eq("state at last", session.info().await?.state, SessionState::Idle)
 }
 
 async fn a_failed_transaction_is_undone_to_the_last_object(cx: &Context) -> Outcome {
@@ -387,4 +278,27 @@ async fn changes_of_a_transaction_that_was_undone_are_none(cx: &Context) -> Outc
     let result = session.run(under(commit_on_success(TransactionScope::Bindings), "x = 2; y = 3; 1/0")).await?;
     result.expect_status(Status::Failed)?;
     ensure_eq("what changed", result.outcome.changes.clone(), hibernaculum_core::Changes::default())
+}
+
+async fn a_deadline_that_the_code_made_its_own_exception_has_failed(cx: &Context) -> Outcome {
+    let code = "import time\ny = 2\ntry: time.sleep(60)\nexcept KeyboardInterrupt: raise ValueError('too slow') from None";
+    let limit = Duration::from_millis(400);
+    for scope in [TransactionScope::Memory, TransactionScope::Bindings] {
+        let session = cx.session().await?;
+        session.run("y = 1").await?.expect_completed()?;
+        let policy = TransactionPolicy::RollbackOnFailure { scope };
+        let result = session.run(under(policy, code).timeout(limit)).await?;
+        let from = match scope {
+            TransactionScope::Memory => RestoredFrom::Guard(result.execution),
+            _ => RestoredFrom::Bindings(result.execution),
+        };
+        result.expect_end(Status::TimedOut, &StateAfter::Restored { from })?;
+        ensure_eq("exception", result.error().map(|error| error.type_name.as_str()), Some("ValueError"))?;
+        session.run("y").await?.expect_value("1")?;
+        // What the interrupt itself ended is kept, as the table says.
+        let result = session.run(under(policy, "import time\ny = 3\ntime.sleep(60)").timeout(limit)).await?;
+        result.expect_end(Status::TimedOut, &StateAfter::Kept)?;
+        session.run("y").await?.expect_value("3")?;
+    }
+    Ok(())
 }

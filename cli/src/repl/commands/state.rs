@@ -21,10 +21,15 @@ pub(super) async fn checkpoint(branches: &mut Branches, name: &str) -> Result<St
     let mut text = format!(
         "{name} is kept until you leave: `:restore {name}` goes back to it, `:branch {name}` goes on from it in a new session\n"
     );
-    for warning in made.warnings {
-        let _ = writeln!(text, "warning: {warning}");
-    }
+    text.push_str(&told(&made.warnings));
     Ok(text)
+}
+
+fn told(warnings: &[String]) -> String {
+    warnings.iter().fold(String::new(), |mut text, warning| {
+        let _ = writeln!(text, "warning: {warning}");
+        text
+    })
 }
 
 pub(super) async fn restore(branches: &mut Branches, name: &str) -> Result<String, Failure> {
@@ -46,9 +51,10 @@ pub(super) async fn delete(branches: &mut Branches, name: &str) -> Result<String
 }
 
 pub(super) async fn branch(branches: &mut Branches, name: &str) -> Result<String, Failure> {
+    let mut warnings = Vec::new();
     let kept = if name.is_empty() {
         let name = branches.free_name();
-        branches.checkpoint(name.clone()).await?;
+        warnings = branches.checkpoint(name.clone()).await?.warnings;
         find(branches, &name)
     } else {
         find(branches, name)
@@ -59,11 +65,12 @@ pub(super) async fn branch(branches: &mut Branches, name: &str) -> Result<String
     };
     let left = branches.number();
     branches.branch(&kept).await?;
-    Ok(format!(
+    let text = format!(
         "session {} goes on from {}; `:switch {left}` goes back to session {left}\n",
         branches.number(),
         kept.name
-    ))
+    );
+    Ok(text + &told(&warnings))
 }
 
 pub(super) async fn undo(branches: &mut Branches, count: &str) -> Result<String, Failure> {

@@ -43,7 +43,7 @@ use tokio::time::Instant;
 
 use self::death::Death;
 use self::recall::Recovery;
-pub(crate) use self::recall::{Found, Recall};
+pub(crate) use self::recall::{Found, Recall, Sought, passed_over};
 use super::alarm::Alarm;
 use super::background::Background;
 use super::decode::Decoder;

@@ -44,16 +44,25 @@ pub(crate) enum Found {
     Portable { record: Box<CheckpointRecord>, store: Arc<dyn CheckpointStore> },
 }
 
+/// What came of looking for one.
+#[derive(Default)]
+pub(crate) struct Sought {
+    pub(crate) found: Option<Found>,
+    /// Those that were passed over, and why.
+    pub(crate) problems: Vec<String>,
+}
+
 /// Whoever knows the checkpoints.
 #[async_trait]
 pub(crate) trait Recall: Send + Sync {
-    /// The one that the state of a session goes on from, or else the newest that was made of it; none of `except`.
+    /// The one that the state of a session goes on from, or else the newest that was made of it; none of `except`, and none whose record
+    /// cannot be read.
     async fn newest(
         &self,
         session: SessionId,
         last: Option<CheckpointId>,
         except: &[CheckpointId],
-    ) -> Result<Option<Found>, Error>;
+    ) -> Result<Sought, Error>;
 }
 
 /// A recovery that is under way.
@@ -71,7 +80,7 @@ pub(super) struct Recovery {
 #[derive(Default)]
 enum Stage {
     /// A checkpoint is looked for.
-    Finding(BoxFuture<'static, Result<Option<Found>, Error>>),
+    Finding(BoxFuture<'static, Result<Sought, Error>>),
     /// A connection is made, to a copy of that one or to a process that is to load it.
     Connecting(Found),
     /// It is loaded.
@@ -83,7 +92,7 @@ enum Stage {
 
 /// What came of waiting for a recovery.
 pub(super) enum Recalled {
-    Found(Result<Option<Found>, Error>),
+    Found(Result<Sought, Error>),
     Loaded(CheckpointId, Result<Restored, Error>),
 }
 
@@ -102,7 +111,7 @@ pub(super) async fn recalled(recovery: &mut Option<Recovery>) -> Recalled {
 
 impl Recovery {
     fn failed(&mut self, checkpoint: CheckpointId, problem: &dyn std::fmt::Display) {
-        self.problems.push(format!("the checkpoint {checkpoint} did not come back: {problem}"));
+        self.problems.push(passed_over(checkpoint, problem));
     }
 
     /// Those that are not to be tried again.
@@ -110,6 +119,11 @@ impl Recovery {
         let count = |id: &CheckpointId| self.tried.iter().filter(|tried| *tried == id).count();
         self.tried.iter().filter(|id| count(id) >= TRIES).copied().collect()
     }
+}
+
+/// That a checkpoint was not gone back to.
+pub(crate) fn passed_over(checkpoint: CheckpointId, problem: &dyn std::fmt::Display) -> String {
+    format!("the checkpoint {checkpoint} did not come back: {problem}")
 }
 
 impl Actor {
@@ -168,29 +182,33 @@ impl Actor {
         self.ladder = Some(Instant::now() + KILL_WAIT);
     }
 
-    fn found(&mut self, found: Result<Option<Found>, Error>) {
+    fn found(&mut self, sought: Result<Sought, Error>) {
         let Some(mut recovery) = self.recovery.take() else { return };
+        let Sought { found, problems } = sought.unwrap_or_else(|error| {
+            let problem = format!("the session's checkpoints could not be looked for: {error}");
+            Sought { found: None, problems: vec![problem] }
+        });
+        if found.is_none() && recovery.tried.is_empty() && problems.is_empty() {
+            recovery.problems.push("the session has no checkpoint to go back to".to_owned());
+        }
+        // The same are passed over each time.
+        let new: Vec<String> =
+            problems.into_iter().filter(|problem| !recovery.problems.contains(problem)).collect();
+        recovery.problems.extend(new);
         let branch = match &found {
-            Ok(Some(Found::Live { checkpoint, number })) => {
+            Some(Found::Live { checkpoint, number }) => {
                 recovery.tried.push(*checkpoint);
                 self.number = *number;
                 self.parts.port.note_number(*number);
                 Some(*checkpoint)
             }
-            Ok(Some(Found::Portable { record, .. })) => {
+            Some(Found::Portable { record, .. }) => {
                 recovery.tried.push(record.info.id);
                 None
             }
-            Ok(None) => None,
-            Err(error) => {
-                recovery.problems.push(format!("the session's checkpoints could not be looked for: {error}"));
-                None
-            }
+            None => None,
         };
-        if matches!(found, Ok(None)) && recovery.tried.is_empty() {
-            recovery.problems.push("the session has no checkpoint to go back to".to_owned());
-        }
-        recovery.stage = found.ok().flatten().map_or(Stage::Afresh, Stage::Connecting);
+        recovery.stage = found.map_or(Stage::Afresh, Stage::Connecting);
         self.link = Link::Connecting(self.dial(branch, false));
         self.recovery = Some(recovery);
     }

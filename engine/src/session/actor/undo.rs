@@ -194,24 +194,22 @@ impl Actor {
         (self.ladder, self.attempts) = (None, 0);
         let cause = self.cause.clone().unwrap_or(CrashCause::Unknown);
         let running = self.running.take();
-        let undone = match &running {
-            Some(RunningJob { job: Job { work: Work::State(_), .. }, .. }) | None => self.pending,
-            Some(_) => None,
-        };
+        // While one waits no code runs.
+        let undone = self.pending;
+        // Who asks that it be settled is told by the answer.
+        let asks = matches!(&running, Some(RunningJob { job: Job { work: Work::State(_), .. }, .. }));
         let by_rollback = running.as_ref().is_some_and(|running| running.held.is_some());
         self.forget_pending(if by_rollback {
             "it was rolled back already".to_owned()
         } else {
             format!("it was rolled back when the session's process ended: {cause}")
         });
-        let Some(mut running) = running else {
-            if let Some(PendingTransaction { execution, .. }) = undone {
-                self.losses = vec![format!(
-                    "the execution {execution} was rolled back before this one: its transaction was pending as the session's process ended ({cause})"
-                )];
-            }
-            return;
-        };
+        if let Some(PendingTransaction { execution, .. }) = undone.filter(|_| !asks) {
+            self.losses = vec![format!(
+                "the execution {execution} was rolled back before this one: its transaction was pending as the session's process ended ({cause})"
+            )];
+        }
+        let Some(mut running) = running else { return };
         self.flush_decoders(&running);
         let execution = undone.map_or_else(|| running.job.ring.execution(), |pending| pending.execution);
         let state = StateAfter::Restored { from: RestoredFrom::Guard(execution) };

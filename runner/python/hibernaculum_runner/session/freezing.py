@@ -30,13 +30,15 @@ from ..frames import result
 from ..parts import Parts
 from ..supervisor.opening import GO
 from .clone import SETTLED, Cloner, Mapping, die_with_parent
-from .quiesce import UnclonableError, quiesce
+from .quiesce import MAKE_ROOM, UnclonableError, quiesce
 
 if TYPE_CHECKING:
     from .process import Session
 
 WOKEN = b"w"
 """What a copy says on its channel once it is the session."""
+_ANEW = "close the session, and open another"
+_ELSEWHERE = "save it as a portable checkpoint, which needs no copy of the process"
 _ORDER = 64 << 10
 _FDS = 5
 
@@ -60,6 +62,8 @@ class Freezer:
         self._parts = parts
         self._cloner: Optional[Cloner] = None
         self._mappings: List[Mapping] = []
+        self.children = 0
+        """How many child processes there were at the last freeze."""
         # made once, and told what it is: else it would ask the kernel each time
         self._channel = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, 0, parts.channel)
 
@@ -80,7 +84,7 @@ class Freezer:
                 return True
             theirs.close()
             if ours.recv(16) != SETTLED:
-                raise UnclonableError("its copy died at once: processes or memory may have run out")
+                raise UnclonableError("its copy died at once: processes or memory may have run out", MAKE_ROOM)
             self._announce(kind, label, pid, ours.fileno())
             return False
         finally:
@@ -91,14 +95,15 @@ class Freezer:
         loop = self._session.asynchronous.loop
         if loop is not None and not self._session.asynchronous.can_move:
             raise UnclonableError(
-                f"its event loop is a {type(loop).__module__}.{type(loop).__name__}, which a copy cannot take over"
+                f"its event loop is a {type(loop).__module__}.{type(loop).__name__}, which a copy cannot take over",
+                "leave out the event loop policy that makes it, and open the session anew",
             )
         quiesce(loop)
         if self._cloner is None:
             try:
                 self._cloner = Cloner()
             except OSError as problem:
-                raise UnclonableError(str(problem)) from None
+                raise UnclonableError(str(problem), _ELSEWHERE) from None
             self._mappings = [Mapping(memory) for memory in self._parts.page.mappings]
         self._session.raw.flush_c()  # else what C code holds back would be written once by each
 
@@ -110,16 +115,17 @@ class Freezer:
         try:
             return self._cloner.clone_asleep(bed, self._parts.supervisor_pid) if bed >= 0 else self._cloner.clone()
         except OSError as problem:
-            raise UnclonableError(f"no process could be made: {problem.strerror or problem}") from None
+            raise UnclonableError(f"no process could be made: {problem.strerror or problem}", MAKE_ROOM) from None
         finally:
             forks.is_cloning = False
 
     def _announce(self, kind: str, label: str, pid: int, bed: int) -> None:
-        message = f"F{kind} {label} {pid} {_children()}".encode()
+        self.children = _children()
+        message = f"F{kind} {label} {pid} {self.children}".encode()
         try:
             self._channel.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", (bed,)))])
         except OSError as problem:
-            raise UnclonableError(f"its supervisor cannot be told: {problem.strerror}") from None
+            raise UnclonableError(f"its supervisor cannot be told: {problem.strerror}", _ANEW) from None
 
     # -- in the copy -------------------------------------------------------------------------------------------------
 

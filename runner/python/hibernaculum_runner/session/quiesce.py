@@ -28,8 +28,16 @@ _OPENMP = ("libgomp", "libomp", "libiomp")
 _OMP_PAUSE_HARD = 2
 
 
+END_THREADS = "end the threads that are named (join them, or run that code in a subprocess), then try again"
+MAKE_ROOM = "end processes or free memory in the sandbox, or give it higher limits, then try again"
+
+
 class UnclonableError(Exception):
-    """Why there can be no copy of this session now."""
+    """Why there can be no copy of this session now, and what to do about it."""
+
+    def __init__(self, why: str, how: str) -> None:
+        super().__init__(why)
+        self.how = how
 
 
 def quiesce(loop: Any) -> None:
@@ -44,7 +52,7 @@ def quiesce(loop: Any) -> None:
         _fork_of_libc()
     if not _ends_soon():
         names = sorted({_name(task) for task in os.listdir("/proc/self/task") if int(task) != os.getpid()})
-        raise UnclonableError(f"threads of libraries are alive: {_listed(names)}")
+        raise UnclonableError(f"threads of libraries are alive: {_listed(names)}", END_THREADS)
 
 
 def _rest_executor(loop: Any) -> None:
@@ -68,7 +76,7 @@ def _refuse_threads_of_python() -> None:
 
     others.discard(_thread.get_ident())
     names = sorted(str(known.get(ident) or f"thread {ident}")[:80] for ident in others)
-    raise UnclonableError(f"threads are alive: {_listed(names)}")
+    raise UnclonableError(f"threads are alive: {_listed(names)}", END_THREADS)
 
 
 def _listed(names: List[str]) -> str:

@@ -15,5 +15,4 @@ class RefusedError(Exception):
 
 def unclonable(what: str, problem: UnclonableError) -> RefusedError:
     """A session that cannot be copied now."""
-    how = "end the threads that are named (join them, or run that code in a subprocess), then try again"
-    return RefusedError("checkpoint.refused", what, str(problem), how)
+    return RefusedError("checkpoint.refused", what, str(problem), problem.how)

@@ -20,6 +20,7 @@ import stat
 from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Tuple
 
 from ..page import GUARD_EXECUTION
+from . import carried
 from .connection import DESCRIPTORS_LOST, Connection
 from .freezing import Freezer
 from .quiesce import UnclonableError
@@ -80,6 +81,7 @@ class Transactions:
         self.left: List[Any] = []
         """What names were bound to that were put back: letting go of it may run user code."""
         self.current: Optional[Transaction] = None
+        self._has_warned = False
 
     @property
     def pending(self) -> int:
@@ -119,9 +121,20 @@ class Transactions:
                 warnings.append(
                     f"no guard stood during this execution, so a crash would have lost the state: {problem}"
                 )
+        if has_guard and self._freezer.children and not self._has_warned:
+            warnings += self._shared_pipes()
         names = dict(self._names) if request.policy is not None and request.scope == BINDINGS else None
         self.current = Transaction(execution, request.policy, has_guard, names)
         return False, warnings
+
+    def _shared_pipes(self) -> List[str]:
+        """A sentence, once, where child processes may wait for the end of a pipe that the guard holds open."""
+        pipes = carried.pipes_written_to()
+        if not pipes:
+            return []
+        self._has_warned = True
+        ends = "the pipe that was open is" if pipes == 1 else f"the {pipes} pipes that were open are"
+        return [f"{ends} held open by the guard: who reads sees the end only once the execution that closes it is over"]
 
     def settle(self, status: str) -> str:
         """After user code: decides by the policy. Returns the reply's member that tells, with the comma before it."""
