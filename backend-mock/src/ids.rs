@@ -1,10 +1,11 @@
 //! Recorded ids and those of now: which stands for which.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// An id of the contract, wherever it stands.
 static ID: LazyLock<Option<Regex>> =
@@ -65,9 +66,7 @@ pub(crate) fn each_text(value: &mut Value, visit: &mut impl FnMut(&mut String)) 
         Value::Object(fields) => {
             let old = std::mem::take(fields);
             for (mut key, mut field) in old {
-                if is_id(&key) {
-                    visit(&mut key);
-                }
+                visit(&mut key);
                 each_text(&mut field, visit);
                 fields.insert(key, field);
             }
@@ -116,14 +115,28 @@ impl Bindings {
                 recorded.len() == now.len() && recorded.iter().zip(now).all(|(a, b)| self.fits(a, b))
             }
             (Value::Object(recorded), Value::Object(now)) => {
-                recorded.len() == now.len()
-                    && recorded.iter().all(|(key, field)| {
-                        let key = self.live.get(key).map_or(key.as_str(), String::as_str).to_owned();
-                        now.get(&key).is_some_and(|now| self.fits(field, now))
-                    })
+                recorded.len() == now.len() && self.objects_fit(recorded, now)
             }
             _ => recorded == now,
         }
+    }
+
+    /// Keys may be ids and secrets, too. What a key stands for that has a secret is found out last, of what is left.
+    fn objects_fit(&mut self, recorded: &Map<String, Value>, now: &Map<String, Value>) -> bool {
+        let (secret, plain): (Vec<_>, Vec<_>) = recorded.iter().partition(|(key, _)| key.contains(REDACTED));
+        let mut taken = BTreeSet::new();
+        for (key, field) in plain {
+            let key = self.revived(key).into_owned();
+            let fits = now.get(&key).is_some_and(|now| self.fits(field, now));
+            if !fits || !taken.insert(key) {
+                return false;
+            }
+        }
+        secret.into_iter().all(|(key, field)| {
+            let mut left = now.iter().filter(|(now, _)| !taken.contains(*now));
+            let found = left.find(|(name, now)| self.is_same(key, name) && self.unify(field, now));
+            found.is_some_and(|(name, _)| taken.insert(name.clone()))
+        })
     }
 
     fn texts_fit(&mut self, recorded: &str, now: &str) -> bool {
@@ -137,9 +150,28 @@ impl Bindings {
                 }
             };
         }
+        self.is_same(recorded, now)
+    }
+
+    /// Whether a text is the recorded one with the ids of now, and with any secret.
+    fn is_same(&self, recorded: &str, now: &str) -> bool {
+        if recorded == now {
+            return true;
+        }
+        let recorded = self.revived(recorded);
+        recorded == now || (recorded.contains(REDACTED) && is_redacted(&recorded, now))
+    }
+
+    fn revived<'a>(&self, recorded: &'a str) -> Cow<'a, str> {
         let revived = replaced(recorded, |id| self.live.get(id).cloned().unwrap_or_else(|| id.to_owned()));
-        let recorded = revived.as_deref().unwrap_or(recorded);
-        recorded == now || (recorded.contains(REDACTED) && is_redacted(recorded, now))
+        revived.map_or(Cow::Borrowed(recorded), Cow::Owned)
+    }
+
+    /// From here on the recorded id may stand for another.
+    pub(crate) fn forget(&mut self, recorded: &str) {
+        if let Some(live) = self.live.remove(recorded) {
+            self.recorded.remove(&live);
+        }
     }
 
     fn bind(&mut self, recorded: &str, live: &str) {
@@ -202,6 +234,20 @@ mod tests {
         assert!(!bindings.unify(&json!(id("exe_", 3)), &json!(id("ses_", 9))), "it is of another kind");
         bindings.revive(&mut value);
         assert_eq!(value, now);
+    }
+
+    #[test]
+    fn a_key_may_be_an_id_or_a_secret_too() {
+        let mut bindings = Bindings::default();
+        assert!(bindings.unify(&json!(id("ses_", 1)), &json!(id("ses_", 9))));
+        let recorded = json!({id("ses_", 1): 1, "<redacted>": 2, "of <redacted>": 3});
+        let now = |secret: &str| json!({id("ses_", 9): 1, secret: 2, format!("of {secret}"): 3});
+        assert!(bindings.unify(&recorded, &now("hunter2")));
+        assert!(bindings.unify(&recorded, &now("of hunter2")));
+        assert!(bindings.unify(&json!({"<redacted>": 1, "a": 1}), &json!({"a": 1, "b": 1})), "`a` is taken");
+        assert!(!bindings.unify(&recorded, &json!({id("ses_", 1): 1, "a": 2, "of a": 3})), "another session");
+        assert!(!bindings.unify(&recorded, &json!({id("ses_", 9): 1, "a": 2, "a a": 3})), "another key");
+        assert!(!bindings.unify(&recorded, &json!({id("ses_", 9): 1, "a": 2, "of a": 4})), "another value");
     }
 
     #[test]

@@ -16,8 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A real [`Backend`] without Python: the engine, its actors, deadlines and codec, over a runner that plays a [`Script`].
 ///
-/// It is strict. [`ScriptedBackend::verify`] fails the test where code came that the script has no rule for, where a rule was not met, and where a
-/// sandbox or a session is open still; a scripted backend that is dropped unverified fails the test as well.
+/// It is strict. [`ScriptedBackend::verify`] fails the test where code came that the script has no rule for, where a rule was not met, where a function
+/// of the script panicked, and where a sandbox is open still, with its sessions; a scripted backend that is dropped unverified fails the test as well.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -171,14 +171,15 @@ impl Account {
     ///
     /// Nothing is changed.
     pub async fn complaints(&self) -> Vec<String> {
-        let mut complaints = self.ledger.unexpected();
-        complaints.extend(self.ledger.unmet());
+        // What runs still may be met, or unexpected, until its sandbox has ended.
         let deadline = tokio::time::Instant::now() + PATIENCE;
         let mut pause = Duration::from_micros(50);
         while !self.ledger.open().is_empty() && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(50));
         }
+        let mut complaints = self.ledger.unexpected();
+        complaints.extend(self.ledger.unmet());
         complaints.extend(self.ledger.open());
         complaints
     }

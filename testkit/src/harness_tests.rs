@@ -1,6 +1,6 @@
 //! The harness, held to its own word: what a case may do, and what a run then says.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hibernaculum_core::{Backend, Sandbox, Session};
@@ -10,6 +10,7 @@ use crate::case::cases;
 use crate::fake::Fake;
 use crate::harness::{Subject, closing, trials};
 use crate::prelude::*;
+use crate::stage::{Clock, Stage};
 use crate::table::Table;
 use crate::verdict::{Verdict, check, check_within};
 use crate::{Case, Requirements};
@@ -205,6 +206,35 @@ fn a_missing_backend_is_told_with_its_reason_and_fails_where_it_is_demanded() {
     assert!(text.contains("ignored (not applicable: no engine answers)"), "{text}");
     let (_, failed, _, text) = tally(&names, missing(), "docker", &[]);
     assert_eq!(failed, 1, "{text}");
+}
+
+#[test]
+fn what_comes_afterwards_is_told_what_became_of_the_case_and_has_its_own_say() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let notes = Arc::clone(&told);
+    let subject = Subject::per_case("mine", Clock::Paused, move |case| {
+        let notes = Arc::clone(&notes);
+        Ok(Stage::new(fake(), async move |verdict| {
+            notes.lock().unwrap().push((case.name, verdict));
+            if case.name == "a_case_that_needs_files" { Ok(()) } else { Err("a complaint".to_owned()) }
+        }))
+    });
+    let names = ["a_case_that_holds", "a_case_that_fails", "a_case_that_needs_files"];
+    let (passed, failed, ignored, text) = tally(&names, subject, "", &["--test-threads", "1"]);
+    assert_eq!((passed, failed, ignored), (0, 2, 1), "{text}");
+    assert_eq!(text.matches("a complaint").count(), 2, "{text}");
+    let told: Vec<_> = told.lock().unwrap().clone();
+    assert!(
+        matches!(
+            told.as_slice(),
+            [
+                ("a_case_that_holds", Verdict::Kept),
+                ("a_case_that_fails", Verdict::Broken(_)),
+                ("a_case_that_needs_files", Verdict::NotApplicable { .. })
+            ]
+        ),
+        "{told:?}"
+    );
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::case::Case;
 use crate::context::Variables;
 use crate::verdict::{Verdict, check_among};
 
-type Afterwards = Pin<Box<dyn Future<Output = Result<(), String>>>>;
+type Afterwards = Box<dyn FnOnce(Verdict) -> Pin<Box<dyn Future<Output = Result<(), String>>>>>;
 
 /// What one case is played on.
 pub struct Stage {
@@ -22,12 +22,13 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// A backend, and what is looked at when the case is done and has passed: whether a script was kept to, say.
-    pub fn new(
+    /// A backend, and what is looked at when the case is done: whether a script was kept to, say. It is told what became of the case: what one leaves
+    /// behind that was broken is half.
+    pub fn new<F: Future<Output = Result<(), String>> + 'static>(
         backend: Arc<dyn Backend>,
-        afterwards: impl Future<Output = Result<(), String>> + 'static,
+        afterwards: impl FnOnce(Verdict) -> F + 'static,
     ) -> Self {
-        Self { backend, afterwards: Box::pin(afterwards) }
+        Self { backend, afterwards: Box::new(|verdict| Box::pin(afterwards(verdict))) }
     }
 }
 
@@ -72,7 +73,7 @@ pub(crate) fn play(
         };
         let verdict = check_among(case, &backend, variables, deadline).await;
         drop(backend);
-        match (&verdict, afterwards.await) {
+        match (&verdict, afterwards(verdict.clone()).await) {
             (Verdict::Kept, Err(complaint)) => Verdict::Broken(complaint),
             (Verdict::Broken(why), Err(complaint)) => Verdict::Broken(format!("{why}\n{complaint}")),
             _ => verdict,

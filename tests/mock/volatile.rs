@@ -1,11 +1,20 @@
-//! Cases that no cassette can be made of, with the reason: at most ten.
+//! Cases that no cassette can be made of, with the reason: those that need what the recorded backend has not, and at most ten that are volatile.
+
+use hibernaculum::Feature;
+use hibernaculum_testkit::{Case, Need};
 
 /// Why a case has no cassette; `None`: it has one.
-pub(crate) fn reason(case: &str) -> Option<&'static str> {
-    VOLATILE.iter().find(|(name, _)| *name == case).map(|(_, reason)| *reason)
+pub(crate) fn reason(case: &Case) -> Option<String> {
+    if case.needs.contains(&Need::Feature(Feature::Linger)) {
+        let reason =
+            "needs linger: the backend that is recorded ends with its host, and there is nothing to adopt";
+        return Some(reason.to_owned());
+    }
+    let volatile = VOLATILE.iter().find(|(name, _)| *name == case.name);
+    volatile.map(|(_, reason)| format!("volatile: {reason}"))
 }
 
-/// Those cases.
+/// The volatile ones.
 pub(crate) const VOLATILE: &[(&str, &str)] = &[
     ("a_call_may_be_dropped_at_any_moment", "which of its calls are made at all is up to the clock"),
     (

@@ -9,6 +9,7 @@
 //! A file is YAML of version 1, made to be read and compared: ids are numbered as they are met, times and figures are taken out, output is merged, secrets
 //! are gone (`<redacted>`). A call that changed gives a difference.
 
+mod content;
 mod player;
 mod recorder;
 mod redaction;

@@ -9,9 +9,10 @@ use hibernaculum_core::{Backend, ConfigError, Error, Execution, FileBody, FileIn
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::content::Content;
 use super::recorder::whole;
 use super::stream::Player;
-use super::tape::{Content, Take, Tape};
+use super::tape::{Take, Tape};
 use crate::ids::Bindings;
 use crate::layer::{Answer, Call, Layer, Layered, Run};
 use crate::mocks::MockBackend;
@@ -221,6 +222,12 @@ impl Inner {
         let mut last = None;
         for (index, take) in self.tape.calls.iter().enumerate() {
             let mut attempt = self.bindings.clone();
+            if self.played.get(index) == Some(&true)
+                && let Some(minted) = take.with.get("request").and_then(|request| request.get("id"))
+            {
+                // Whoever executes the same again mints another id for it.
+                attempt.forget(minted.as_str().unwrap_or_default());
+            }
             if !is_like(take, call, takes, &mut attempt) {
                 continue;
             }
@@ -259,10 +266,11 @@ fn head(text: &str) -> String {
 }
 
 fn is_like(take: &Take, call: &Call, takes: Option<&Content>, bindings: &mut Bindings) -> bool {
-    let with = |with: &serde_json::Map<String, Value>| Value::Object(with.clone());
-    take.call == call.name
-        && take.takes.as_ref() == takes
-        && bindings.unify(&with(&take.with), &with(&call.with))
+    // A file that went in may have ids and secrets in it, as the arguments have.
+    let all = |with: &serde_json::Map<String, Value>, takes: Option<&Content>| {
+        Value::Array(vec![Value::Object(with.clone()), takes.map(Content::as_text).into()])
+    };
+    take.call == call.name && bindings.unify(&all(&take.with, take.takes.as_ref()), &all(&call.with, takes))
 }
 
 /// What was asked, to be shown.
@@ -320,8 +328,12 @@ impl Layer for Deck {
         call: Call,
         _: impl Future<Output = Result<(FileInfo, FileBody), Error>> + Send,
     ) -> Result<(FileInfo, FileBody), Error> {
-        let take = self.find(call, None)?;
+        let mut take = self.find(call, None)?;
         let content = take.content.as_ref().and_then(Content::bytes).unwrap_or_default();
+        // What stands for a secret is not as long as the secret was.
+        if let Some(size) = take.gives.as_mut().and_then(|gives| gives.get_mut("size")) {
+            *size = content.len().into();
+        }
         let info = self.answer(take)?;
         Ok((info, Box::pin(futures_util::stream::iter([Ok(content.into())]))))
     }

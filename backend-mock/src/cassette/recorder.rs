@@ -8,9 +8,10 @@ use bytes::BytesMut;
 use futures_util::StreamExt as _;
 use hibernaculum_core::{Backend, Error, Execution, FileBody, FileInfo};
 
+use super::content::Content;
 use super::redaction::Redaction;
 use super::stream::Listener;
-use super::tape::{Content, Take, Tape};
+use super::tape::{Take, Tape};
 use crate::layer::{Answer, Call, Layer, Layered, Relayed, Run};
 
 /// Wraps any [`Backend`], and writes down every call, its answer and its events.

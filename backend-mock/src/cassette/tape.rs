@@ -1,9 +1,12 @@
 //! What is on a cassette, and how it is made fit to be kept.
 
+use std::collections::BTreeMap;
+
 use hibernaculum_core::{ConfigError, Error, Explanation, Features};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::content::Content;
 use super::redaction::Redaction;
 use crate::ids::{Numbers, each_text};
 use crate::layer::CALLS;
@@ -62,33 +65,6 @@ pub(super) enum Moment {
     Event(Map<String, Value>),
 }
 
-/// What is in a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Content {
-    Text(String),
-    Base64(String),
-}
-
-impl Content {
-    pub(super) fn of(bytes: &[u8]) -> Self {
-        use base64::Engine as _;
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Self::Text(text.to_owned()),
-            Err(_) => Self::Base64(base64::engine::general_purpose::STANDARD.encode(bytes)),
-        }
-    }
-
-    /// `None`: it was written by hand, and wrongly.
-    pub(super) fn bytes(&self) -> Option<Vec<u8>> {
-        use base64::Engine as _;
-        match self {
-            Self::Text(text) => Some(text.clone().into_bytes()),
-            Self::Base64(text) => base64::engine::general_purpose::STANDARD.decode(text).ok(),
-        }
-    }
-}
-
 impl Tape {
     pub(super) fn new(features: Features) -> Self {
         Self { version: VERSION, features, calls: Vec::new() }
@@ -134,25 +110,34 @@ impl Tape {
                 redaction.apply(value);
                 numbers.all(value);
             };
+            if take.call == "namespace_set"
+                && let Some(own) = with.get_mut("value")
+            {
+                redaction.apply_to_own(own);
+            }
             tidy(&mut with, false);
             if let Value::Object(with) = with {
                 take.with = with;
             }
             if let Some(gives) = &mut take.gives {
+                if take.call == "namespace_get" {
+                    redaction.apply_to_own(gives);
+                }
                 tidy(gives, true);
             }
             if let Some(fails) = &mut take.fails {
                 *fails = tidied_error(fails, &mut tidy);
             }
             for content in [&mut take.takes, &mut take.content].into_iter().flatten() {
-                if let Content::Text(text) = content {
-                    let mut value = Value::String(std::mem::take(text));
-                    tidy(&mut value, true);
-                    value.as_str().unwrap_or_default().clone_into(text);
-                }
+                content.edit(|text| tidy(text, true));
             }
             if let Some(events) = &mut take.events {
                 take.first_seq = events.iter().find_map(Moment::seq).filter(|seq| *seq != 1);
+                // Before anything else: what was printed in two pieces is one secret, one id, one directory.
+                hide_printed(events, &redaction);
+                if may_merge {
+                    *events = merged(std::mem::take(events));
+                }
                 for moment in events.iter_mut() {
                     match moment {
                         Moment::Event(event) => {
@@ -169,9 +154,6 @@ impl Tape {
                         Moment::AfterCall { .. } => {}
                     }
                 }
-                if may_merge {
-                    *events = merged(std::mem::take(events));
-                }
             }
         }
         self
@@ -180,15 +162,22 @@ impl Tape {
     /// Secrets that only a look at the calls shows, and working directories.
     fn look(&self, redaction: &mut Redaction) -> Vec<String> {
         let mut workdirs: Vec<String> = Vec::new();
+        let mut given: Vec<String> = Vec::new();
         let mut passwords = Vec::new();
         for take in &self.calls {
             if let Some(spec) = take.with.get("spec") {
                 redaction.add_env(spec);
             }
+            let asked = take.with.get("spec").and_then(|spec| spec.get("workdir"));
             if let Some(Value::String(workdir)) = take.gives.as_ref().and_then(|gives| gives.get("workdir"))
                 && workdir.len() > 1
             {
-                workdirs.push(workdir.clone());
+                // One that was asked for is asked for again, wherever it is played.
+                if asked.and_then(Value::as_str) == Some(workdir) {
+                    given.push(workdir.clone());
+                } else {
+                    workdirs.push(workdir.clone());
+                }
             }
             for moment in take.events.iter().flatten() {
                 if let Moment::Event(event) = moment
@@ -206,6 +195,7 @@ impl Tape {
                 redaction.add(line);
             }
         }
+        workdirs.retain(|workdir| !given.contains(workdir));
         workdirs.sort_by_key(|workdir| std::cmp::Reverse(workdir.len()));
         workdirs.dedup();
         workdirs
@@ -262,6 +252,22 @@ fn without_the_usual(mut event: Map<String, Value>) -> Map<String, Value> {
         event.retain(|_, value| !nothing.contains(value));
     }
     event
+}
+
+/// Takes secrets out of what was printed, stream by stream: one may have come in pieces.
+fn hide_printed(moments: &mut [Moment], redaction: &Redaction) {
+    let mut streams: BTreeMap<String, Vec<&mut String>> = BTreeMap::new();
+    for moment in moments {
+        if let Moment::Event(event) = moment
+            && event.get("event") == Some(&json!("output"))
+        {
+            let stream = event.get("stream").map(Value::to_string).unwrap_or_default();
+            if let Some(Value::String(text)) = event.get_mut("text") {
+                streams.entry(stream).or_default().push(text);
+            }
+        }
+    }
+    streams.values_mut().for_each(|pieces| redaction.hide(pieces));
 }
 
 /// Output of one stream that came in pieces, in one.

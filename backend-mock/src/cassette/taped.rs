@@ -31,11 +31,17 @@ impl Record {
     ///
     /// [`ConfigError::Invalid`] where it says something else.
     pub fn from_env() -> Result<Self, Error> {
-        match std::env::var(VARIABLE).as_deref() {
-            Err(_) | Ok("") => Ok(Self::Never),
-            Ok("missing") => Ok(Self::Missing),
-            Ok("all") => Ok(Self::All),
-            Ok(other) => Err(ConfigError::Invalid {
+        // A word that is no text is a wrong one.
+        let word = std::env::var_os(VARIABLE).unwrap_or_default();
+        Self::parse(&word.to_string_lossy())
+    }
+
+    fn parse(word: &str) -> Result<Self, Error> {
+        match word {
+            "" => Ok(Self::Never),
+            "missing" => Ok(Self::Missing),
+            "all" => Ok(Self::All),
+            other => Err(ConfigError::Invalid {
                 field: VARIABLE.to_owned(),
                 value: other.to_owned(),
                 rule: "must be `missing` or `all`, or not be set".to_owned(),
@@ -159,4 +165,21 @@ impl Taped {
 fn invalid(file: &Path, rule: String) -> Error {
     let value = file.display().to_string();
     ConfigError::Invalid { field: "cassette".to_owned(), value, rule }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_says_missing_or_all_or_nothing() {
+        for (word, record) in [("", Record::Never), ("missing", Record::Missing), ("all", Record::All)] {
+            assert_eq!(Record::parse(word).unwrap(), record);
+        }
+        for word in ["never", "All", "1"] {
+            let refused = Record::parse(word).unwrap_err();
+            assert_eq!(refused.code(), "config.invalid");
+            assert!(refused.to_string().contains(word), "{refused}");
+        }
+    }
 }

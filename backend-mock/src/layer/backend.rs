@@ -65,7 +65,7 @@ impl<L: Layer> Sandboxes for Layered<L> {
     }
 
     fn sandboxes_backend(&self) -> &str {
-        self.inner.sandboxes_backend()
+        &self.inner.features().backend
     }
 }
 

@@ -11,6 +11,8 @@ pub(crate) const CALLS: &[&str] = &[
     "list",
     "destroy",
     "abandon",
+    "adopt",
+    "release",
     "open_session",
     "session",
     "sessions",

@@ -7,6 +7,8 @@
 mod backend;
 mod call;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::future::Future;

@@ -88,6 +88,7 @@ impl<'de> Deserialize<'de> for ScriptedValue {
 
 /// A Python exception of a script.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Exception {
     /// The name of its type.
@@ -156,6 +157,7 @@ impl Exception {
 
 /// One frame of a traceback, in the code of the execution.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Frame {
     /// The line, from 1.

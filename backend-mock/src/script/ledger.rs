@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::nearest::{nearest, shown};
+use super::nearest::{nearest, shortened, shown};
 use super::{Order, Rule, Scope, Script};
 
 /// A rule that was met.
@@ -95,32 +95,44 @@ impl Ledger {
         let mut book = self.book();
         let play = book.plays.entry(key.to_owned()).or_default();
         play.met.resize(self.rules.len(), 0);
-        if let Some((index, found)) = self.choose(play, code) {
-            play.at = index;
-            if let Some(met) = play.met.get_mut(index) {
-                *met += 1;
+        let complaint = match self.choose(play, code) {
+            Ok(Some((index, found))) => {
+                play.at = index;
+                if let Some(met) = play.met.get_mut(index) {
+                    *met += 1;
+                }
+                return Ok(found);
             }
-            return Ok(found);
-        }
-        let complaint = self.complain(play, code);
+            Ok(None) => self.complain(play, code),
+            Err(complaint) => complaint,
+        };
         book.unexpected.push(complaint.clone());
         Err(complaint)
     }
 
-    fn choose(&self, play: &Play, code: &str) -> Option<(usize, Found)> {
+    /// A function of the script panicked; what that is, in words. It is kept for the end.
+    pub(crate) fn panicked(&self, rule: &Rule, what: &str, panic: &str) -> String {
+        let complaint = panicked(rule, what, panic);
+        self.book().unexpected.push(complaint.clone());
+        complaint
+    }
+
+    fn choose(&self, play: &Play, code: &str) -> Result<Option<(usize, Found)>, String> {
         let from = if self.script.order == Order::InOrder { play.at } else { 0 };
         for (index, rule) in self.rules.iter().enumerate().skip(from) {
             let met = play.met.get(index).copied().unwrap_or_default();
-            if met < rule.times.most
-                && let Some(groups) = rule.matcher.groups(code)
-            {
-                return Some((index, Found { rule: Arc::clone(rule), groups }));
+            if met < rule.times.most {
+                let groups = rule.matcher.groups(code);
+                let groups = groups.map_err(|panic| panicked(rule, "its predicate", &panic))?;
+                if let Some(groups) = groups {
+                    return Ok(Some((index, Found { rule: Arc::clone(rule), groups })));
+                }
             }
             if self.script.order == Order::InOrder && met < rule.times.least {
-                return None;
+                return Ok(None);
             }
         }
-        None
+        Ok(None)
     }
 
     fn complain(&self, play: &Play, code: &str) -> String {
@@ -132,18 +144,33 @@ impl Ledger {
             // Writing to a String cannot fail, here and below.
             let _ = write!(text, "\n  the next rule in order is #{}: {}", index + 1, rule.matcher);
         }
-        match nearest(&self.script.rules, code) {
-            Some((index, difference)) => {
-                let times = self.rules.get(index).map(|rule| rule.times.to_string()).unwrap_or_default();
-                let _ = write!(
-                    text,
-                    "\n  the nearest is rule #{} ({times}; met {} times):\n{difference}",
-                    index + 1,
-                    met(index)
-                );
+        let rule = |index: usize| {
+            let times = self.rules.get(index).map(|rule| rule.times.to_string()).unwrap_or_default();
+            format!("rule #{} ({times}; met {} times)", index + 1, met(index))
+        };
+        let matching = self.rules.iter().enumerate().filter(|(_, rule)| is_for(rule, code));
+        let matching: Vec<usize> = matching.map(|(index, _)| index).collect();
+        for index in &matching {
+            let is_used_up = self.rules.get(*index).is_some_and(|rule| met(*index) >= rule.times.most);
+            let why = match (is_used_up, *index < play.at) {
+                (true, _) => "may be met no more",
+                (false, true) => "its turn is over",
+                (false, false) => "its turn has not come",
+            };
+            let _ = write!(text, "\n  {} is for this code, and {why}", rule(*index));
+        }
+        if matching.is_empty() {
+            match nearest(&self.script.rules, code) {
+                Some((index, difference)) => {
+                    let _ = write!(text, "\n  the nearest is {}:\n{difference}", rule(index));
+                }
+                None if self.rules.is_empty() => text.push_str("\n  the script is empty"),
+                None => {
+                    let rules = self.rules.iter().enumerate();
+                    let rules = rules.map(|(index, rule)| format!("    #{} {}", index + 1, rule.matcher));
+                    let _ = write!(text, "\n  its rules are for\n{}", shortened(rules.collect()));
+                }
             }
-            None if self.rules.is_empty() => text.push_str("\n  the script is empty"),
-            None => {}
         }
         text
     }
@@ -194,4 +221,12 @@ impl Ledger {
         };
         book.open.iter().map(told).collect()
     }
+}
+
+fn is_for(rule: &Rule, code: &str) -> bool {
+    rule.matcher.groups(code).is_ok_and(|groups| groups.is_some())
+}
+
+fn panicked(rule: &Rule, what: &str, panic: &str) -> String {
+    format!("the rule for {} has a function that panicked ({what}): {panic}", rule.matcher)
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use hibernaculum_core::{ConfigError, Error};
 use regex::Regex;
 
+use super::caught;
+
 /// Which code a rule is for.
 #[derive(Clone)]
 pub struct Matcher(pub(super) Kind);
@@ -86,18 +88,21 @@ impl Matcher {
     }
 
     /// The groups of the match; the first is all of it. `None`: no match.
-    pub(super) fn groups(&self, code: &str) -> Option<Vec<String>> {
+    ///
+    /// # Errors
+    ///
+    /// What a predicate panicked with.
+    pub(super) fn groups(&self, code: &str) -> Result<Option<Vec<String>>, String> {
         let all = || vec![code.to_owned()];
-        match &self.0 {
+        Ok(match &self.0 {
             Kind::Text(text) => (trimmed(text) == trimmed(code)).then(all),
             Kind::Contains(part) => code.contains(part.as_str()).then(all),
-            Kind::Predicate { test, .. } => test(code).then(all),
+            Kind::Predicate { test, .. } => caught(|| test(code))?.then(all),
             Kind::Any => Some(all()),
-            Kind::Regex(regex) => {
-                let groups = regex.captures(code)?;
-                Some(groups.iter().map(|group| group.map_or("", |group| group.as_str()).to_owned()).collect())
-            }
-        }
+            Kind::Regex(regex) => regex.captures(code).map(|groups| {
+                groups.iter().map(|group| group.map_or("", |group| group.as_str()).to_owned()).collect()
+            }),
+        })
     }
 }
 

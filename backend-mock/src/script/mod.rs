@@ -12,6 +12,7 @@ mod ending;
 mod ledger;
 mod matcher;
 mod nearest;
+mod panic;
 mod python;
 mod rule;
 mod step;
@@ -25,6 +26,7 @@ pub use step::{Pause, Step};
 pub(crate) use ending::Lookup;
 pub(crate) use ledger::{Found, Ledger};
 pub(crate) use nearest::difference;
+pub(crate) use panic::caught;
 
 use hibernaculum_core::Error;
 

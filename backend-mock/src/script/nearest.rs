@@ -46,7 +46,8 @@ pub(crate) fn shown(code: &str) -> String {
     shortened(trimmed(code).lines().map(|line| format!("    {line}")).collect())
 }
 
-fn shortened(mut lines: Vec<String>) -> String {
+/// As many lines as are worth showing, and as much of each.
+pub(super) fn shortened(mut lines: Vec<String>) -> String {
     let all = lines.len();
     if all > SHOWN_LINES {
         lines.truncate(SHOWN_LINES);

@@ -83,24 +83,31 @@ fn text_as_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, 
 
 /// In YAML a display is either its forms by MIME type, or an object with `data` and more.
 fn display<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Display, D::Error> {
+    use serde::de::Error as _;
+
     #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Forms {
-        #[serde(rename_all = "snake_case")]
-        Full {
-            data: BTreeMap<String, String>,
-            #[serde(default)]
-            metadata: serde_json::Map<String, Value>,
-            #[serde(default)]
-            display_id: Option<String>,
-            #[serde(default)]
-            update: bool,
-        },
-        Bare(BTreeMap<String, String>),
+    #[serde(deny_unknown_fields)]
+    struct Full {
+        data: BTreeMap<String, String>,
+        #[serde(default)]
+        metadata: serde_json::Map<String, Value>,
+        #[serde(default)]
+        display_id: Option<String>,
+        #[serde(default)]
+        update: bool,
     }
 
-    Ok(match Forms::deserialize(deserializer)? {
-        Forms::Full { data, metadata, display_id, update } => Display { data, metadata, display_id, update },
-        Forms::Bare(data) => Display { data, ..Display::default() },
-    })
+    let forms = Value::deserialize(deserializer)?;
+    let display = if forms.get("data").is_some() {
+        let full: Full = serde_json::from_value(forms).map_err(D::Error::custom)?;
+        let Full { data, metadata, display_id, update } = full;
+        Display { data, metadata, display_id, update }
+    } else {
+        let data = serde_json::from_value(forms).map_err(D::Error::custom)?;
+        Display { data, ..Display::default() }
+    };
+    match display.data.keys().find(|kind| !kind.contains('/')) {
+        Some(word) => Err(D::Error::custom(format!("{word:?} is no MIME type"))),
+        None => Ok(display),
+    }
 }

@@ -7,7 +7,6 @@ use std::time::Instant;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use hibernaculum_core::{Error, Features, SandboxFiles, SandboxId, SandboxSpec};
-use hibernaculum_engine::wire::frame::MAX_FRAME;
 use hibernaculum_engine::{Boot, ByteStream, Fate, Place, Provider, Ready, Role};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
@@ -15,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::entry::{Entry, Greeting, Said, Start, What, WireCassette};
 use super::tidy;
-use crate::frames::{CHUNK, HEADER, is_chunk, take_frame};
+use crate::frames::{HEADER, is_chunk, is_noise, take_frame};
 
 /// How many bytes a connection holds that nobody has read yet, each way.
 const BUFFER: usize = 256 << 10;
@@ -286,12 +285,6 @@ async fn one_way(
             return;
         }
     }
-}
-
-/// Whether this begins with a length that no frame has: nobody waits for its end.
-fn is_noise(buffer: &[u8]) -> bool {
-    let header = buffer.first_chunk::<HEADER>().map(|header| u32::from_be_bytes(*header) & !CHUNK);
-    header.is_some_and(|length| length as usize > MAX_FRAME)
 }
 
 /// What a frame says.

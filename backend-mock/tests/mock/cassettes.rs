@@ -210,3 +210,159 @@ async fn a_missing_cassette_is_recorded_where_that_is_asked_for_and_played_from_
     assert_eq!(run(Record::Never, 4).await.unwrap(), (false, Some(3.into())));
     std::fs::remove_dir_all(&directory).unwrap();
 }
+
+/// Records a run of `program` on this script, without a secret that is named.
+async fn recording<T>(
+    script: Script,
+    secret: &str,
+    program: impl AsyncFnOnce(Arc<dyn Backend>) -> T,
+) -> (String, T) {
+    let mock = script.backend().unwrap();
+    let recorder = Recorder::new(mock.backend()).redact(secret);
+    let told = program(recorder.backend()).await;
+    mock.verify().await;
+    (recorder.to_yaml(), told)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_is_printed_in_pieces_is_gone_whether_or_not_they_are_merged() {
+    let pause = Duration::from_secs(1);
+    let login =
+        when("login()").prints("for hun").waits(pause).prints_to_stderr("hunt").waits(pause).prints("ter2\n");
+    for takes_up in [false, true] {
+        let script = Script::in_order([login.clone()]);
+        let (yaml, printed) = recording(script, "hunter2", async |backend| {
+            let sandbox = Sandbox::create(&backend, SandboxSpec::default()).await.unwrap();
+            let session = sandbox.session().await.unwrap();
+            let execution = session.start("login()").await.unwrap();
+            let result = if takes_up {
+                let id = execution.detach();
+                session.attach(&id, 0).await.unwrap().await.unwrap()
+            } else {
+                execution.await.unwrap()
+            };
+            sandbox.close().await.unwrap();
+            result.stdout.to_string()
+        })
+        .await;
+        assert_eq!(printed, "for hunter2\n");
+        assert!(yaml.contains("for <redacted>") && !yaml.contains("ter2"), "{yaml}");
+        assert!(yaml.contains("hunt"), "what was printed to the other stream is no part of it: {yaml}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_is_a_key_is_gone_and_may_be_another_when_it_is_played() {
+    let program = async |backend: Arc<dyn Backend>, secret: &str| {
+        let sandbox = Sandbox::create(&backend, SandboxSpec::default()).await.unwrap();
+        let session = sandbox.session().await.unwrap();
+        session.namespace().set("known", serde_json::json!({secret: {"deep": 1}})).await.unwrap();
+        let known = session.namespace().get("known").await.unwrap();
+        let value = session.execute("known").await.unwrap().json().cloned();
+        session.close().await.unwrap();
+        sandbox.close().await.unwrap();
+        (known, value)
+    };
+    let script = Script::in_order([when("known").value_of("known")]);
+    let (yaml, (known, _)) =
+        recording(script, "tiger", async |backend| program(backend, "tiger").await).await;
+    assert_eq!(known, serde_json::json!({"tiger": {"deep": 1}}));
+    assert!(!yaml.contains("tiger"), "{yaml}");
+    let cassette = Cassette::from_yaml(&yaml).unwrap();
+    let (known, value) = program(cassette.backend(), "lion").await;
+    assert_eq!(known, serde_json::json!({"<redacted>": {"deep": 1}}));
+    assert_eq!(value, Some(known));
+    cassette.verify();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_has_a_secret_an_id_or_the_directory_in_it_can_be_played() {
+    for prefix in [&b""[..], b"\xff\x00"] {
+        let program = async |backend: Arc<dyn Backend>, secret: &str| {
+            let spec = SandboxSpec::builder().workdir("/srv/work").build().unwrap();
+            let sandbox = Sandbox::create(&backend, spec).await.unwrap();
+            let workdir = sandbox.info().await.unwrap().workdir;
+            let text = format!("{} {workdir} /srv/work {secret}", sandbox.id());
+            let bytes = [prefix, text.as_bytes()].concat();
+            sandbox.files().write("config", bytes.clone()).await.unwrap();
+            let there = sandbox.files().read("config", ByteSize::kib(1)).await.unwrap();
+            sandbox.close().await.unwrap();
+            (bytes, there.to_vec())
+        };
+        let (yaml, (wrote, read)) =
+            recording(Script::default(), "tiger", async |backend| program(backend, "tiger").await).await;
+        assert_eq!(wrote, read);
+        let cassette = Cassette::from_yaml(&yaml).unwrap();
+        let (wrote, read) = program(cassette.backend(), "another").await;
+        assert!(!read.windows(5).any(|part| part == b"tiger"), "{yaml}");
+        assert!(wrote.ends_with(b"another") && read.ends_with(b"<redacted>"), "{yaml}");
+        cassette.verify();
+        // A file that is another is a call that is another.
+        let cassette = Cassette::from_yaml(&yaml.replacen("config", "konfig", 1)).unwrap();
+        assert!(!cassette.complaints().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_lookup_tasks_may_come_in_another_order_and_ask_again() {
+    let script =
+        Script::any_order([when("a").value(1), when("b").value(2), when("n").value(3), when("n").value(4)]);
+    let program = async |backend: Arc<dyn Backend>, codes: &'static [&'static str]| {
+        let sandbox = Sandbox::create(&backend, SandboxSpec::default()).await.unwrap();
+        let session = sandbox.session().await.unwrap();
+        let mut values = Vec::new();
+        for code in codes {
+            let result =
+                session.execute(*code).await.map(|result| result.json().cloned().unwrap_or_default());
+            values.push(result.map_or(-1, |value| value.as_i64().unwrap_or_default()));
+        }
+        let _ = (session.close().await, sandbox.close().await);
+        values
+    };
+    let (yaml, values) =
+        recording(script, "none", async |backend| program(backend, &["a", "n", "b", "n"]).await).await;
+    assert_eq!(values, [1, 3, 2, 4]);
+    let lenient = || Cassette::from_yaml(&yaml).unwrap().by_lookup();
+    // Permuted: each has its own answer, and of two alike the first is first. Asked again: the last like it.
+    for (codes, answers) in [
+        (&["n", "b", "n", "a"][..], &[3, 2, 4, 1][..]),
+        (&["b", "a", "n", "n", "n", "b"], &[2, 1, 3, 4, 4, 2]),
+    ] {
+        let cassette = lenient();
+        assert_eq!(program(cassette.backend(), codes).await, answers);
+        cassette.verify();
+    }
+    let cassette = lenient();
+    assert_eq!(program(cassette.backend(), &["b"]).await, [2]);
+    assert_eq!(cassette.complaints().len(), 3, "what was not asked is told: {:?}", cassette.complaints());
+    let strict = Cassette::from_yaml(&yaml).unwrap();
+    assert_eq!(program(strict.backend(), &["b"]).await, [-1], "in order they may not");
+    assert!(!strict.complaints().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_adopts_and_releases_can_be_recorded_played_and_go_wrong() {
+    use hibernaculum_backend_mock::faults::{CallFault, CallFaults, Faulty, InjectedError, When};
+    let program = async |backend: Arc<dyn Backend>| {
+        let adopted = backend.adopt().await.map(|adopted| adopted.len());
+        let released = backend.release(&hibernaculum_core::SandboxId::new()).await;
+        (adopted.map_err(|error| error.code().to_owned()), released.map_err(|error| error.code().to_owned()))
+    };
+    let (yaml, told) = recording(Script::default(), "none", program).await;
+    assert_eq!(told.0, Err("unsupported".to_owned()), "a scripted sandbox ends with its host");
+    let cassette = Cassette::from_yaml(&yaml).unwrap();
+    assert_eq!(program(cassette.backend()).await, told);
+    cassette.verify();
+
+    let mock = Script::default().backend().unwrap();
+    let error = CallFault::Error(InjectedError::of("transport.broken").unwrap());
+    let faults = CallFaults::seeded(1).fault("adopt", When::Always, error.clone()).fault(
+        "release",
+        When::Always,
+        error,
+    );
+    let faulty = Faulty::new(mock.backend(), faults).unwrap();
+    let broken = "transport.broken".to_owned();
+    assert_eq!(program(faulty.backend()).await, (Err(broken.clone()), Err(broken)));
+    mock.verify().await;
+}

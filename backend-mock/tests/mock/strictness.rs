@@ -1,6 +1,8 @@
 //! Stricter than production: what the script does not say fails the test, and the message shows what came near.
 
-use hibernaculum_backend_mock::{Matcher, Script, when};
+use std::time::Duration;
+
+use hibernaculum_backend_mock::{Matcher, Script, ScriptedBackend, when};
 use hibernaculum_core::{Sandbox, SandboxSpec, Status};
 
 use crate::scene::scene;
@@ -109,4 +111,122 @@ async fn a_script_that_nobody_verifies_fails_the_test() {
     let told = *dropped.unwrap_err().downcast::<String>().unwrap();
     assert!(told.contains("was dropped unverified"), "{told}");
     assert!(told.contains("rule #1, \"never\", was to be met once"), "{told}");
+}
+
+/// What `verify` fails the test with.
+async fn told(mock: ScriptedBackend) -> String {
+    let panic = tokio::spawn(mock.verify()).await.unwrap_err().into_panic();
+    *panic.downcast::<String>().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_it_is_verified_counts_too() {
+    let mock = Script::any_order([when("late").value(1)]).backend().unwrap();
+    let sandbox = Sandbox::create(&mock.backend(), SandboxSpec::default()).await.unwrap();
+    let session = sandbox.session().await.unwrap();
+    let left_behind = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(session.execute("late").await.unwrap().is_completed());
+        assert_eq!(session.execute("later").await.unwrap().status(), Status::Failed);
+        session.close().await.unwrap();
+        sandbox.close().await.unwrap();
+    });
+    let told = told(mock).await;
+    left_behind.await.unwrap();
+    assert!(told.contains("no rule for this code:\n    later"), "{told}");
+    assert!(!told.contains("was to be met"), "it was met meanwhile: {told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_sandbox_has_closed_its_sessions() {
+    let mock = Script::default().backend().unwrap();
+    let sandbox = Sandbox::create(&mock.backend(), SandboxSpec::default()).await.unwrap();
+    sandbox.session().await.unwrap().keep();
+    sandbox.close().await.unwrap();
+    mock.verify().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_that_panics_is_named_with_what_it_said() {
+    let mock = Script::any_order([
+        when(Matcher::predicate("short code", |code| {
+            assert!(code != "strange", "no such code");
+            code.len() < 4
+        }))
+        .any_times(),
+        when("compute").computes(|scene| panic!("nobody knows {}", scene.code())),
+    ])
+    .backend()
+    .unwrap();
+    let sandbox = Sandbox::create(&mock.backend(), SandboxSpec::default()).await.unwrap();
+    let session = sandbox.session().await.unwrap();
+    for (code, message) in [("strange", "no such code"), ("compute", "nobody knows compute")] {
+        let result = session.execute(code).await.unwrap();
+        assert_eq!(result.error().unwrap().type_name, "UnexpectedExecution");
+        assert!(result.error().unwrap().message.contains(message), "{result:?}");
+    }
+    assert!(session.execute("x").await.unwrap().is_completed(), "the session is as good as before");
+    sandbox.close().await.unwrap();
+    let told = told(mock).await;
+    assert!(
+        told.contains("the rule for short code has a function that panicked (its predicate): "),
+        "{told}"
+    );
+    assert!(
+        told.contains("the rule for \"compute\" has a function that panicked (what it computes): "),
+        "{told}"
+    );
+    assert!(told.contains("nobody knows compute"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rules_without_a_text_are_shown_too_and_those_that_are_used_up_named() {
+    let scene = scene(Script::any_order([
+        when(Matcher::regex("^import ").unwrap()),
+        when(Matcher::predicate("long code", |code| code.len() > 100)).any_times(),
+    ]))
+    .await;
+    for (code, parts) in [
+        ("import os", None),
+        ("import sys", Some("rule #1 (once; met 1 times) is for this code, and may be met no more")),
+        ("x", Some("its rules are for\n    #1 code that matches /^import /\n    #2 long code")),
+    ] {
+        let result = scene.session.execute(code).await.unwrap();
+        assert_eq!(result.is_completed(), parts.is_none());
+        let message = result.error().map(|error| error.message.clone()).unwrap_or_default();
+        assert!(message.contains(parts.unwrap_or_default()), "{message}");
+    }
+    assert_eq!(scene.complaints().await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_whose_turn_it_is_not_is_named() {
+    let scene = scene(Script::in_order([when("one").optional(), when("two"), when("three")])).await;
+    for (code, part) in [
+        ("three", "#3 (once; met 0 times) is for this code, and its turn has not come"),
+        ("two", ""),
+        ("one", "its turn is over"),
+    ] {
+        let result = scene.session.execute(code).await.unwrap();
+        let message = result.error().map(|error| error.message.clone()).unwrap_or_default();
+        assert!(message.contains(part), "{message}");
+    }
+    assert_eq!(scene.complaints().await.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn none_is_no_value_however_it_is_said() {
+    let scene = scene(Script::in_order([
+        when("x = None").binds("x", ()),
+        when("x").value_of("x"),
+        when("None").value(()),
+        when("f()")
+            .computes(|scene| hibernaculum_backend_mock::Ending::Value(scene.value_of("x").unwrap().clone())),
+    ]))
+    .await;
+    for code in ["x = None", "x", "None", "f()"] {
+        let result = scene.session.execute(code).await.unwrap();
+        assert!(result.is_completed() && result.value().is_none(), "{code}: {result:?}");
+    }
+    assert_eq!(scene.complaints().await, Vec::<String>::new());
 }

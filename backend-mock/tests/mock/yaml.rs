@@ -1,7 +1,7 @@
 //! Scripts in YAML say what scripts in Rust say.
 
 use hibernaculum_backend_mock::Script;
-use hibernaculum_core::{EventKind, ExecutionRequest, StateAfter, Status, StdinPolicy};
+use hibernaculum_core::{EventKind, ExecutionRequest, Session, StateAfter, Status, StdinPolicy, Timeout};
 
 use crate::scene::scene;
 
@@ -47,8 +47,7 @@ async fn a_script_may_be_read_from_yaml() {
     assert_eq!(session.execute("y = x + 1\ny").await.unwrap().json(), Some(&42.into()));
 
     let code = "for epoch in range(2):\n    train()";
-    let request =
-        ExecutionRequest::new(code).stdin(StdinPolicy::Ask).timeout(hibernaculum_core::Timeout::Unlimited);
+    let request = ExecutionRequest::new(code).stdin(StdinPolicy::Ask).timeout(Timeout::Unlimited);
     let mut execution = session.start(request).await.unwrap();
     let mut told = Vec::new();
     while let Some(event) = execution.next().await {
@@ -79,6 +78,111 @@ async fn a_script_may_be_read_from_yaml() {
     assert_eq!(scene.complaints().await, Vec::<String>::new());
 }
 
+/// What an execution tells, a line each; every question is answered with `yes`, and it has ten seconds.
+async fn told(session: &Session, code: &str) -> Vec<String> {
+    let request =
+        ExecutionRequest::new(code).stdin(StdinPolicy::Ask).timeout(std::time::Duration::from_secs(10));
+    let mut execution = session.start(request).await.unwrap();
+    let mut told = Vec::new();
+    while let Some(event) = execution.next().await {
+        match event.kind {
+            EventKind::Output { stream, text } => told.push(format!("{stream}: {text}")),
+            EventKind::Display(display) => told.push(serde_json::to_string(&display).unwrap()),
+            EventKind::InputRequest { token, prompt, password } => {
+                told.push(format!("asks {prompt:?}, secretly: {password}"));
+                session.answer(&token, "yes").await.unwrap();
+            }
+            EventKind::Finished(outcome) => {
+                told.push(outcome.status.to_string());
+                told.extend(outcome.value.map(|value| value.repr));
+                told.extend(outcome.error.map(|error| format!("{}: {}", error.type_name, error.message)));
+                told.extend(outcome.crash.map(|crash| crash.to_string()));
+            }
+            _ => {}
+        }
+    }
+    told
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_word_of_the_format_does_what_it_says() {
+    let display = r#"{"data":{"text/plain":"x"},"metadata":{"a":1},"display_id":"d","update":true}"#;
+    for (rule, code, expected) in [
+        ("when: {text: x}\n    prints: out", "x", &["stdout: out", "completed"][..]),
+        ("when: {any: true}", "whatever", &["completed"]),
+        ("when: x\n    binds: {x: 7}\n    value_of: x", "x", &["completed", "7"]),
+        ("when: x\n    value_of: x", "x", &["failed", "NameError: name 'x' is not defined"]),
+        (
+            "when: x\n    steps: [{bind: {x: 1}}, {unbind: x}]\n    value_of: x",
+            "x",
+            &["failed", "NameError: name 'x' is not defined"],
+        ),
+        ("when: x\n    crashes: {exit: 3}", "x", &["crashed", "the process exited with code 3"]),
+        ("when: x\n    crashes: out_of_memory", "x", &["crashed", "killed because memory ran out"]),
+        (
+            "when: x\n    steps: [{ask_secretly: 'password: '}]",
+            "x",
+            &["asks \"password: \", secretly: true", "completed"],
+        ),
+        ("when: x\n    steps: [{write_error: raw}]", "x", &["stderr: raw", "completed"]),
+        ("when: x\n    steps: [{signal: go}, {wait_for: go}]", "x", &["completed"]),
+        ("when: x\n    steps: [{wait_for: go}]", "x", &["timed out", "KeyboardInterrupt: "]),
+        (
+            "when: x\n    steps: [{wait: forever}]\n    on_interrupt: {tidies: [{print: tidied}]}",
+            "x",
+            &["stdout: tidied", "timed out", "KeyboardInterrupt: "],
+        ),
+        (
+            "when: x\n    steps: [{wait: forever}]\n    on_interrupt: ends",
+            "x",
+            &["timed out", "KeyboardInterrupt: "],
+        ),
+        (
+            "when: x\n    steps: [{display: {data: {text/plain: x}, metadata: {a: 1}, display_id: d, update: true}}]",
+            "x",
+            &[display, "completed"],
+        ),
+        (
+            "when: x\n    raises: {type: Odd, module: mine, message: m, exit_code: 3, frames: [{line: 1, function: f, source: s}]}",
+            "x",
+            &["failed", "Odd: m"],
+        ),
+    ] {
+        let script = Script::from_yaml(&format!("version: 1\nrules:\n  - {rule}\n")).unwrap();
+        let scene = scene(script).await;
+        assert_eq!(told(&scene.session, code).await, expected, "{rule}");
+        assert_eq!(scene.complaints().await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rule_may_be_optional_and_each_session_have_the_script_for_itself() {
+    let yaml = "version: 1\nscope: each_session\nrules: [{when: x, value: 1}, {when: more, times: optional}]";
+    let scene = scene(Script::from_yaml(yaml).unwrap()).await;
+    let other = scene.sandbox.session().await.unwrap();
+    for session in [&scene.session, &other] {
+        assert_eq!(told(session, "x").await, ["completed", "1"]);
+    }
+    assert_eq!(told(&other, "more").await, ["completed"]);
+    assert_eq!(told(&other, "more").await[0], "failed");
+    other.close().await.unwrap();
+    assert_eq!(scene.complaints().await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_session_waits_for_the_signal_of_another() {
+    let yaml = "version: 1\norder: any\nrules: [{when: wait, steps: [{wait_for: go}], value: 1}, {when: go, steps: [{signal: go}]}]";
+    let scene = scene(Script::from_yaml(yaml).unwrap()).await;
+    let other = scene.sandbox.session().await.unwrap();
+    let (waited, signalled) = tokio::join!(told(&scene.session, "wait"), told(&other, "go"));
+    assert_eq!(
+        (waited, signalled),
+        (vec!["completed".to_owned(), "1".to_owned()], vec!["completed".to_owned()])
+    );
+    other.close().await.unwrap();
+    assert_eq!(scene.complaints().await, Vec::<String>::new());
+}
+
 #[test]
 fn yaml_that_is_no_script_is_refused_with_what_is_wrong() {
     for (yaml, wrong) in [
@@ -91,6 +195,16 @@ fn yaml_that_is_no_script_is_refused_with_what_is_wrong() {
         ("version: 1\nrules:\n  - when: {regex: '('}", "regular expression"),
         ("version: 1\nrules:\n  - when: x\n    steps: [{wait: soon}]", "is no time"),
         ("version: 1\nrules:\n  - when: x\n    steps: [{sing: la}]", "sing"),
+        ("version: 1\nrules:\n  - when: x\n    raises: {type: E, mesage: m}", "mesage"),
+        (
+            "version: 1\nrules:\n  - when: x\n    raises: {type: E, frames: [{line: 1, function: f, sorce: s}]}",
+            "sorce",
+        ),
+        (
+            "version: 1\nrules:\n  - when: x\n    steps: [{display: {data: {text/plain: x}, metdata: {}}}]",
+            "metdata",
+        ),
+        ("version: 1\nrules:\n  - when: x\n    steps: [{display: {text: x}}]", "no MIME type"),
     ] {
         let error = Script::from_yaml(yaml).unwrap_err();
         assert_eq!(error.code(), "config.invalid");

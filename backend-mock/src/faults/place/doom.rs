@@ -89,10 +89,12 @@ impl Doom {
 
     /// Whether the session's process dies at this execution; then it is on its way.
     fn is_deadly(&self, session: &str, execution: u64) -> bool {
+        let mut is_doomed = false;
         for armed in &self.plan.faults {
             let PlaceFault::Crash { at, by } = armed.fault else { continue };
+            // Each fault counts every execution, and one dies once.
             let time = armed.asked.next();
-            if !at.strikes(time, armed.dice) {
+            if is_doomed || !at.strikes(time, armed.dice) {
                 continue;
             }
             let kill = Kill { session: session.to_owned(), reason: "a fault of a test".to_owned() };
@@ -104,9 +106,9 @@ impl Doom {
             let mut doomed = self.doomed.lock().unwrap_or_else(PoisonError::into_inner);
             doomed.insert(session.to_owned(), (execution, by));
             permit.send(order);
-            return true;
+            is_doomed = true;
         }
-        false
+        is_doomed
     }
 
     fn is_stuck(&self) -> bool {

@@ -117,3 +117,109 @@ fn garbled(bytes: &[u8], dice: Dice, throw: u64) -> Bytes {
     }
     bytes.freeze()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::place::plan::{Direction, PlaceFaults};
+
+    const FRAMES: [&[u8]; 3] = [b"ABCDEFGH", b"abcdefgh", b"01234567"];
+    const DELAY: Duration = Duration::from_millis(5);
+
+    /// What comes of three frames, and at the end; and what the plan tells of it.
+    fn passed(at: At, does: Damage) -> (Vec<Passage>, Option<Bytes>, Vec<String>) {
+        let plan = Arc::new(Plan::of(PlaceFaults::seeded(1)));
+        let fault = StreamFault::new(Direction::ToHost, at, does);
+        let mut lane = Lane::new(vec![(fault, Dice::of(1, 0))], Arc::clone(&plan));
+        let passages = FRAMES.iter().map(|frame| lane.pass(&Bytes::from_static(frame))).collect();
+        let left = lane.end();
+        (passages, left, plan.struck())
+    }
+
+    fn pieces(passage: &Passage) -> Vec<&str> {
+        passage.pieces.iter().map(|piece| std::str::from_utf8(piece).unwrap()).collect()
+    }
+
+    fn bits_turned(one: &[u8], other: &[u8]) -> u32 {
+        assert_eq!(one.len(), other.len());
+        one.iter().zip(other).map(|(one, other)| (one ^ other).count_ones()).sum()
+    }
+
+    #[test]
+    fn each_damage_is_done_to_the_frame_that_it_names_and_to_no_other() {
+        for (does, second, third) in [
+            (Damage::Delay(DELAY), &["abcdefgh"][..], &["01234567"][..]),
+            (Damage::Drop, &[], &["01234567"]),
+            (Damage::Duplicate, &["abcdefgh", "abcdefgh"], &["01234567"]),
+            (Damage::Reorder, &[], &["01234567", "abcdefgh"]),
+            (Damage::Fragment(3), &["abc", "def", "gh"], &["01234567"]),
+            (Damage::Disconnect, &[], &["01234567"]),
+        ] {
+            let (passages, left, struck) = passed(At::Frame(2), does);
+            let all: Vec<_> = passages.iter().map(pieces).collect();
+            assert_eq!(all, [&["ABCDEFGH"][..], second, third], "{does:?}");
+            let (is_late, is_cut) = (does == Damage::Delay(DELAY), does == Damage::Disconnect);
+            assert_eq!(passages[1].delay, if is_late { DELAY } else { Duration::ZERO }, "{does:?}");
+            assert_eq!(
+                passages.iter().map(|passage| passage.is_cut).collect::<Vec<_>>(),
+                [false, is_cut, false]
+            );
+            assert_eq!((left, struck.len()), (None, 1), "{does:?}: {struck:?}");
+        }
+        let (passages, ..) = passed(At::Frame(2), Damage::Truncate);
+        let kept = pieces(&passages[1]).concat();
+        assert!(kept.len() < 8 && "abcdefgh".starts_with(&kept), "{kept}");
+        let (passages, ..) = passed(At::Frame(2), Damage::Garble);
+        assert_eq!(bits_turned(&passages[1].pieces.concat(), FRAMES[1]), 1);
+        assert_eq!(pieces(&passages[2]), ["01234567"]);
+    }
+
+    #[test]
+    fn from_a_byte_on_the_rest_of_its_frame_is_damaged_and_what_is_before_it_comes_whole() {
+        for (does, second) in [
+            (Damage::Delay(DELAY), &["abcdefgh"][..]),
+            (Damage::Drop, &["abc"]),
+            (Damage::Truncate, &["abc"]),
+            (Damage::Duplicate, &["abc", "defgh", "defgh"]),
+            (Damage::Reorder, &["abc", "fgh", "de"]),
+            (Damage::Fragment(2), &["abc", "de", "fg", "h"]),
+            (Damage::Disconnect, &["abc"]),
+        ] {
+            let (passages, left, struck) = passed(At::Byte(8 + 3), does);
+            let all: Vec<_> = passages.iter().map(pieces).collect();
+            assert_eq!(all, [&["ABCDEFGH"][..], second, &["01234567"]], "{does:?}");
+            assert_eq!(passages[1].delay.is_zero(), does != Damage::Delay(DELAY));
+            assert_eq!(passages[1].is_cut, does == Damage::Disconnect);
+            assert_eq!((left, struck.len()), (None, 1), "{does:?}: {struck:?}");
+        }
+        let (passages, ..) = passed(At::Byte(8 + 3), Damage::Garble);
+        let garbled = passages[1].pieces.concat();
+        assert_eq!((&garbled[..3], bits_turned(&garbled, FRAMES[1])), (&b"abc"[..], 1));
+    }
+
+    #[test]
+    fn a_fault_strikes_where_in_the_stream_it_says() {
+        for (at, frames) in [
+            (At::Always, &[1, 2, 3][..]),
+            (At::From(2), &[2, 3]),
+            (At::Frame(3), &[3]),
+            (At::Byte(0), &[1]),
+            (At::Byte(7), &[1]),
+            (At::Byte(16), &[3]),
+            (At::Byte(24), &[]),
+            (At::Chance(0.0), &[]),
+            (At::Chance(1.0), &[1, 2, 3]),
+        ] {
+            let (passages, ..) = passed(at, Damage::Disconnect);
+            let struck =
+                passages.iter().zip(1..).filter(|(passage, _)| passage.is_cut).map(|(_, frame)| frame);
+            assert_eq!(struck.collect::<Vec<_>>(), frames, "{at:?}");
+        }
+    }
+
+    #[test]
+    fn a_frame_that_waits_for_the_next_comes_at_the_end_where_there_is_none() {
+        let (passages, left, _) = passed(At::Frame(3), Damage::Reorder);
+        assert_eq!((pieces(&passages[2]), left.as_deref()), (Vec::new(), Some(FRAMES[2])));
+    }
+}

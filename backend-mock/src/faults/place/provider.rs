@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use hibernaculum_core::{Error, Features, SandboxFiles, SandboxId, SandboxSpec};
 use hibernaculum_engine::{Boot, ByteStream, Fate, Place, Provider, Ready, Role};
@@ -65,6 +66,20 @@ pub(super) struct Armed {
 }
 
 impl Plan {
+    pub(super) fn of(faults: PlaceFaults) -> Self {
+        let seed = faults.seed();
+        let faults = faults.faults.into_iter().enumerate().map(|(index, fault)| Armed {
+            fault,
+            dice: Dice::of(seed, index),
+            asked: Times::default(),
+        });
+        Self { faults: faults.collect(), struck: Mutex::default() }
+    }
+
+    pub(super) fn struck(&self) -> Vec<String> {
+        self.struck.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(super) fn note(&self, what: String) {
         self.struck.lock().unwrap_or_else(PoisonError::into_inner).push(what);
     }
@@ -78,19 +93,12 @@ impl<P: Provider> FaultyProvider<P> {
     /// [`hibernaculum_core::ConfigError::Invalid`] where a fault could never strike.
     pub fn new(inner: P, faults: PlaceFaults) -> Result<Self, Error> {
         faults.check()?;
-        let seed = faults.seed();
-        let faults = faults.faults.into_iter().enumerate().map(|(index, fault)| Armed {
-            fault,
-            dice: Dice::of(seed, index),
-            asked: Times::default(),
-        });
-        let plan = Plan { faults: faults.collect(), struck: Mutex::default() };
-        Ok(Self { inner, plan: Arc::new(plan) })
+        Ok(Self { inner, plan: Arc::new(Plan::of(faults)) })
     }
 
     /// The faults that have struck, in the order in which they did.
     pub fn struck(&self) -> Vec<String> {
-        self.plan.struck.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.plan.struck()
     }
 
     fn place(&self, inner: P::Place) -> FaultyPlace<P::Place> {
@@ -111,24 +119,32 @@ impl<P: Provider> Provider for FaultyProvider<P> {
     }
 
     async fn start(&self, spec: &SandboxSpec, boot: &Boot) -> Result<Self::Place, Error> {
+        // Each fault counts every start, and the first that refuses one is the last that strikes it.
+        let (mut refused, mut slow) = (None, Duration::ZERO);
         for armed in &self.plan.faults {
             match &armed.fault {
                 PlaceFault::RefuseStart { when, error } => {
                     let time = armed.asked.next();
-                    if when.strikes(time, armed.dice) {
+                    if refused.is_none() && when.strikes(time, armed.dice) {
                         self.plan.note(format!("start #{time} refused: {}", error.code()));
-                        return Err(error.error()?);
+                        refused = Some(error);
                     }
                 }
                 PlaceFault::SlowStart { when, by } => {
                     let time = armed.asked.next();
-                    if when.strikes(time, armed.dice) {
+                    if refused.is_none() && when.strikes(time, armed.dice) {
                         self.plan.note(format!("start #{time} slow by {by:?}"));
-                        tokio::time::sleep(*by).await;
+                        slow += *by;
                     }
                 }
                 _ => {}
             }
+        }
+        if !slow.is_zero() {
+            tokio::time::sleep(slow).await;
+        }
+        if let Some(error) = refused {
+            return Err(error.error()?);
         }
         Ok(self.place(self.inner.start(spec, boot).await?))
     }
@@ -158,13 +174,14 @@ impl<P: Place> FaultyPlace<P> {
     /// What goes wrong with this connection, each way.
     fn lanes(&self, role: &Role) -> Result<[Lane; 2], Error> {
         let mut lanes = HashMap::from([(false, Vec::new()), (true, Vec::new())]);
+        let mut refused = None;
         for (index, armed) in self.plan.faults.iter().enumerate() {
             match &armed.fault {
                 PlaceFault::RefuseConnection { road, when, error } if road.is(role) => {
                     let time = armed.asked.next();
-                    if when.strikes(time, armed.dice) {
+                    if refused.is_none() && when.strikes(time, armed.dice) {
                         self.plan.note(format!("connection #{time} refused: {}", error.code()));
-                        return Err(error.error()?);
+                        refused = Some(error);
                     }
                 }
                 PlaceFault::Stream(fault) if fault.road.is(role) => {
@@ -178,6 +195,9 @@ impl<P: Place> FaultyPlace<P> {
                 }
                 _ => {}
             }
+        }
+        if let Some(error) = refused {
+            return Err(error.error()?);
         }
         let mut lane =
             |to_host| Lane::new(lanes.remove(&to_host).unwrap_or_default(), Arc::clone(&self.plan));

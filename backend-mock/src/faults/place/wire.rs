@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::doom::{Doom, Verdict};
 use super::lane::Lane;
-use crate::frames::take_frame;
+use crate::frames::{is_noise, take_frame};
 
 /// How a way through a connection ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -74,6 +74,10 @@ async fn one_way(
                 Verdict::Swallow => {}
             }
         }
+        // What is no frame is passed on as it comes: who gets it must see that, and would wait for its end with us.
+        if is_noise(&buffer) && write(&mut to, &buffer.split()).await.is_err() {
+            return Ended::Cut;
+        }
         let order = async {
             match &mut orders {
                 Some(orders) => orders.recv().await,
@@ -99,4 +103,30 @@ async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::Res
     to.flush().await?;
     tokio::task::yield_now().await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::faults::place::plan::PlaceFaults;
+    use crate::faults::place::provider::Plan;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_no_frame_is_passed_on_without_waiting_for_its_end() {
+        let plan = Arc::new(Plan::of(PlaceFaults::seeded(1)));
+        let lane = || Lane::new(Vec::new(), Arc::clone(&plan));
+        let (mut host, ours) = tokio::io::duplex(64);
+        let (theirs, mut runner) = tokio::io::duplex(64);
+        let doom = Arc::new(Doom::new(Arc::clone(&plan)));
+        let carried = tokio::spawn(carry(ours, Box::new(theirs), [lane(), lane()], Role::Files, doom));
+        // A frame of three bytes, and a header that no frame has.
+        let said = *b"\x00\x00\x00\x03abc\x7f\xff\xff\xffx";
+        host.write_all(&said).await.unwrap();
+        let mut heard = [0; 12];
+        let read = tokio::time::timeout(std::time::Duration::from_secs(1), runner.read_exact(&mut heard));
+        read.await.unwrap().unwrap();
+        assert_eq!(heard, said);
+        drop((host, runner));
+        carried.await.unwrap();
+    }
 }

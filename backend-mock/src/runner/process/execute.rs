@@ -11,7 +11,9 @@ use tokio::time::Instant;
 
 use super::Process;
 use super::play::{Act, Played, micros};
-use crate::script::{Crash, Ending, Exception, Found, Frame, Lookup as _, Reaction, Scene, ScriptedValue};
+use crate::script::{
+    Crash, Ending, Exception, Found, Frame, Lookup as _, Reaction, Scene, ScriptedValue, caught,
+};
 use crate::signals;
 
 /// The longest `repr` where nothing is asked for: 16 MiB.
@@ -25,7 +27,9 @@ struct Ended {
 }
 
 impl Ended {
+    /// `None` is no value, whatever it comes from.
     fn completed(value: Option<ScriptedValue>) -> Self {
+        let value = value.filter(|value| value.repr != "None");
         Self { status: Status::Completed, value, error: None }
     }
 
@@ -119,9 +123,7 @@ impl Process {
     fn conclude(&self, ending: &Ending, found: &Found, act: &Act, code: &str) -> Result<Ended, Cause> {
         Ok(match ending {
             Ending::Nothing => Ended::completed(None),
-            Ending::Value(value) => {
-                Ended::completed(Some(value.clone()).filter(|value| value.repr != "None"))
-            }
+            Ending::Value(value) => Ended::completed(Some(value.clone())),
             Ending::ValueOf(name) => {
                 if let Some(value) = self.namespace.value_of(name) {
                     Ended::completed(Some(value.clone()))
@@ -135,10 +137,14 @@ impl Process {
             Ending::Computed(compute) => {
                 let scene =
                     Scene { code, groups: &found.groups, answers: &act.answers, lookup: &self.namespace };
-                return match compute(&scene) {
+                return match caught(|| compute(&scene)) {
                     // It has computed once; a function that gives another has nothing to say.
-                    Ending::Computed(_) => Ok(Ended::completed(None)),
-                    ending => self.conclude(&ending, found, act, code),
+                    Ok(Ending::Computed(_)) => Ok(Ended::completed(None)),
+                    Ok(ending) => self.conclude(&ending, found, act, code),
+                    Err(panic) => {
+                        let complaint = self.world.ledger.panicked(&found.rule, "what it computes", &panic);
+                        Ok(Ended::raised(Status::Failed, unexpected(complaint)))
+                    }
                 };
             }
         })
