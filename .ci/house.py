@@ -4,7 +4,7 @@
 A rule that nobody checks is a wish. These are cheap, so all of them are checked on every file that git
 knows or would take: the size of files, first lines that say what a module is for, lints that are expected
 with a reason and never just allowed, no notes to self, no path of somebody's machine, links that lead
-somewhere, both licences in every package that is published, examples of tests that are as short as one would write them.
+somewhere, both licences in every package that is published, examples of tests that are short.
 """
 
 import ast
