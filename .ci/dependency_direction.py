@@ -140,7 +140,7 @@ def one_dependency(me: str, published: bool, dependency: Dict[str, Any]) -> Iter
     name, kind = dependency["name"], dependency["kind"] or "normal"
     if not is_ours(name):
         owners = BELONGS_TO.get(name)
-        if owners and kind == "normal" and published and me not in owners:
+        if owners and kind != "dev" and published and me not in owners:
             yield f"{me} depends on {name}, which belongs to {', '.join(sorted(owners))}"
         if me == "facade" and kind == "dev" and name not in FACADE_DEV_DEPENDENCIES:
             yield f"the facade's dev-dependencies are tokio and anyhow; {name} belongs to tests/ or benches/"
@@ -157,27 +157,22 @@ def one_dependency(me: str, published: bool, dependency: Dict[str, Any]) -> Iter
 
 
 def weight() -> Iterator[str]:
-    """Resolve the trees that callers get, and look for what must not be in them."""
+    """Resolve the trees that callers get, and look for what must not be in them, or run when they are built."""
     for tree in TREES:
-        listed = cargo(
-            "tree",
-            "--package",
-            tree.package,
-            *tree.flags,
-            "--edges",
-            "normal",
-            "--prefix",
-            "none",
-            "--format",
-            "{p}",
-        )
-        crates = {line.split()[0] for line in listed.splitlines() if line.strip()}
+        crates = resolved(tree, "normal")
         print(f"{len(crates):4} crates (at most {tree.at_most}): {tree.why}")
-        found = sorted(crates & tree.banned)
+        found = sorted(resolved(tree, "normal,build") & tree.banned)
         if found:
             yield f"{tree.why}: {tree.package} {' '.join(tree.flags)} pulls in {', '.join(found)}"
         if len(crates) > tree.at_most:
             yield f"{tree.why}: {len(crates)} crates, at most {tree.at_most}"
+
+
+def resolved(tree: Tree, edges: str) -> Set[str]:
+    """Name the crates of a tree that are reached by edges of these kinds."""
+    flags = ["--edges", edges, "--prefix", "none", "--format", "{p}"]
+    listed = cargo("tree", "--package", tree.package, *tree.flags, *flags)
+    return {line.split()[0] for line in listed.splitlines() if line.strip()}
 
 
 def is_ours(name: str) -> bool:

@@ -4,7 +4,7 @@
 A rule that nobody checks is a wish. These are cheap, so all of them are checked on every file that git
 knows or would take: the size of files, first lines that say what a module is for, lints that are expected
 with a reason and never just allowed, no notes to self, no path of somebody's machine, links that lead
-somewhere, both licences in every package that is published.
+somewhere, both licences in every package that is published, examples of tests that are short.
 """
 
 import ast
@@ -21,6 +21,8 @@ PROSE = {".md", ".toml", ".yml", ".yaml", ".json"}
 LINK = re.compile(r"\]\((?![a-z]+:|#)([^)#\s]+)")
 LINES_AT_MOST = 600
 LINES_WORTH_A_LOOK = 350
+EXAMPLES_OF_TESTS = "examples/testing/"
+LINES_OF_SUCH_AN_EXAMPLE = 60
 
 # Files that came from elsewhere and stay byte for byte as they came, or that a tool writes.
 FOREIGN = re.compile(r"^benches/floor\.py$|/daytona-spec/|/snapshots/|/generated/|^Cargo\.lock$")
@@ -128,6 +130,8 @@ def size(path: str, lines: int) -> Iterator[Breach]:
     """Check that a file holds one idea, as far as its length can tell."""
     if lines > LINES_AT_MOST and not TESTS.search(path):
         yield Breach(path, lines, f"{lines} lines, over {LINES_AT_MOST}: it holds more than one idea")
+    if path.startswith(EXAMPLES_OF_TESTS) and lines > LINES_OF_SUCH_AN_EXAMPLE:
+        yield Breach(path, lines, f"{lines} lines, over {LINES_OF_SUCH_AN_EXAMPLE}: nobody would write such a test")
 
 
 def licences() -> Iterator[Breach]:

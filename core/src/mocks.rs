@@ -25,7 +25,7 @@ use crate::{
 };
 
 mockall::mock! {
-    /// The events of an execution. (By hand, because a derived mock cannot name the lifetime; no method of the trait has a default, so it cannot drift.)
+    /// The events of an execution. (By hand, because a derived mock cannot name the lifetime; `tests/claims` holds it to the trait.)
     #[derive(Debug)]
     pub ExecutionSource {}
 

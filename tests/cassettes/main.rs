@@ -18,38 +18,13 @@ use hibernaculum::mock::cassette::Record;
 use hibernaculum::mock::wire::{WireCassette, WireRecorder};
 use hibernaculum_testkit::{Case, Clock, Stage, Subject, Verdict};
 
+use crate::volatile::UNSTEADY;
+
 /// The version of Python that cassettes are of.
 const PYTHON: &str = "3.11";
 /// What a sandbox would take from whoever records.
 const ENVIRONMENT: &[(&str, &str)] =
     &[("HOME", "/tmp"), ("LANG", "C.UTF-8"), ("PATH", "/usr/local/bin:/usr/bin:/bin"), ("TZ", "UTC")];
-
-/// Cases whose runs differ by what they are about: they are recorded, played and held to their promise, and not compared.
-const UNSTEADY: &[(&str, &str)] = &[
-    (
-        "a_link_that_takes_a_directorys_place_leads_nowhere",
-        "which write meets which link is up to the moment",
-    ),
-    ("a_daemon_does_not_hold_the_execution", "its child prints as the execution ends"),
-    ("a_recovery_that_is_closed_is_closed", "its session is closed as its process dies"),
-    ("a_timeout_does_not_answer_for_the_next_call", "its code ends at its deadline"),
-    ("a_working_directory_that_vanishes_does_no_harm", "its session ends in one way or another"),
-    ("background_output_does_not_wait_for_room", "what is printed between two executions belongs to either"),
-    ("background_output_is_told_once", "its child prints as the execution ends"),
-    (
-        "faulthandler_writes_to_stderr",
-        "it tells the runner's own frames, in a directory that is called by its digest",
-    ),
-    ("forged_replies_hurt_their_own_session_only", "its session ends in one way or another"),
-    ("a_session_cannot_reach_the_connection_of_another", "its session ends in one way or another"),
-    ("variables_of_the_host_are_not", "it tells every variable, and the places of the moment with them"),
-    ("many_branches_are_made_at_once", "which branch comes first is up to the moment"),
-];
-
-/// Whether it is one of those; what an attack ends in is up to the moment as well.
-fn is_unsteady(case: &Case) -> bool {
-    case.group == "hostile" || UNSTEADY.iter().any(|(name, _)| *name == case.name)
-}
 
 /// Where it works, so that paths are the same on every machine.
 const STATE: &str = "/tmp/hibernaculum-cassettes";
@@ -118,6 +93,7 @@ fn stage(case: &'static Case, record: Record, python: &Path) -> Result<Stage, St
         })?;
         let there = WireCassette::read(&there).map_err(|error| error.explain().to_string())?;
         let differences = there.differences(&anew);
-        if differences.is_empty() || is_unsteady(case) { Ok(()) } else { Err(differences.join("\n\n")) }
+        let is_unsteady = UNSTEADY.iter().any(|(name, _)| *name == case.name);
+        if differences.is_empty() || is_unsteady { Ok(()) } else { Err(differences.join("\n\n")) }
     }))
 }

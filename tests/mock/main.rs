@@ -23,7 +23,7 @@ use hibernaculum::mock::{Account, ScriptedBackend, ScriptedProvider};
 use hibernaculum_testkit::{Case, Clock, Stage, Subject, cases};
 
 use crate::floor::Floor;
-use crate::volatile::VOLATILE;
+use crate::volatile::{UNSTEADY, VOLATILE};
 
 fn main() -> ExitCode {
     let gaps = gaps();
@@ -53,7 +53,7 @@ static SCRIPTED: Floor = Floor::of("mock-scripted", 170);
 /// The same.
 static REPLAYED: Floor = Floor::of("mock-replayed", 440);
 
-/// Cases without a cassette that need one, cassettes without a case, and a list of volatile ones that has grown too long.
+/// Cases without a cassette that need one, cassettes without a case, and lists of exceptions that have grown too long.
 fn gaps() -> Vec<String> {
     let names = |cases: &mut dyn Iterator<Item = &'static Case>| -> BTreeSet<String> {
         cases.map(|case| case.name.to_owned()).collect()
@@ -66,10 +66,12 @@ fn gaps() -> Vec<String> {
     let mut gaps: Vec<String> =
         recorded.difference(&cassettes).map(|case| format!("no cassette: {case}")).collect();
     gaps.extend(cassettes.difference(&recorded).map(|cassette| format!("no case: {cassette}")));
-    let unknown = VOLATILE.iter().filter(|(name, _)| !all.contains(*name));
-    gaps.extend(unknown.map(|(case, _)| format!("volatile, and no case: {case}")));
-    if VOLATILE.len() > 10 {
-        gaps.push(format!("{} volatile cases, and at most 10 may be", VOLATILE.len()));
+    for (what, list) in [("volatile", VOLATILE), ("unsteady", UNSTEADY)] {
+        let unknown = list.iter().filter(|(name, _)| !all.contains(*name));
+        gaps.extend(unknown.map(|(case, _)| format!("{what}, and no case: {case}")));
+        if list.len() > 10 {
+            gaps.push(format!("{} {what} cases, and at most 10 may be", list.len()));
+        }
     }
     gaps
 }

@@ -52,8 +52,8 @@ impl Recorder {
     }
 
     /// Names a secret that may not be written down, wherever it stands. What goes by itself: variables of sandboxes that are called key, token, secret,
-    /// password or credential; answers to questions that ask for a password; what looks like a token of a well-known service. A secret has at least three
-    /// characters: a shorter one is ignored.
+    /// pass, password, credential, auth, private or DSN, unless they are trivial (`true`, `100`); answers to questions that ask for a password; what looks
+    /// like a token of a well-known service, a private key, or a password in an address. A secret has at least three bytes: a shorter one is ignored.
     #[must_use]
     pub fn redact(mut self, secret: &str) -> Self {
         self.redaction.add(secret);

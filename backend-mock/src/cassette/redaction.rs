@@ -178,7 +178,9 @@ mod tests {
 
     fn redacted(secrets: &[&str], mut value: Value) -> Value {
         let mut redaction = Redaction::default();
-        secrets.iter().for_each(|secret| redaction.add(secret));
+        for secret in secrets {
+            redaction.add(secret);
+        }
         redaction.apply(&mut value);
         value
     }

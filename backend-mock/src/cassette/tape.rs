@@ -267,7 +267,9 @@ fn hide_printed(moments: &mut [Moment], redaction: &Redaction) {
             }
         }
     }
-    streams.values_mut().for_each(|pieces| redaction.hide(pieces));
+    for pieces in streams.values_mut() {
+        redaction.hide(pieces);
+    }
 }
 
 /// Output of one stream that came in pieces, in one.

@@ -5,30 +5,20 @@
 //!          ──▶ a set of texts ──▶ what only one of both has
 //! ```
 //!
-//! No two runs are the same to the byte: they differ in times, in how far a loop came, in numbers of processes. So texts are compared with every
-//! number of three digits and more taken out, and as a set: a question that was asked once more is no difference, another answer to it is.
+//! No two runs are the same to the byte: they differ in times, in how far a loop came, in numbers of processes. So texts are compared whole, but with
+//! every run of three digits and more taken out, a fraction's included (`3.14159` is `3.#`, `42.5` stays), and as a set: a question that was asked once
+//! more is no difference, another answer to it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::sync::LazyLock;
 
-use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::entry::{Entry, Said, What, WireCassette};
+use super::plain::{plain, shown};
 
 /// Why a process ended that ended with its host's interest.
 const END: &str = "the connection ended";
-/// How much of a text is shown.
-const SHOWN: usize = 300;
-
-/// What differs between any two runs: addresses, times, processes, sizes.
-static NUMBERS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r"0x[0-9a-f]+|\b[0-9a-f]{32,}\b|tmp[a-z0-9_]{8}|\d+(\.\d+)? (μs|ms|ns|s)\b|\d+\.\d+(e-?\d+)?|\d{3,}",
-    )
-    .ok()
-});
 /// Members of messages that are figures, positions, or numbers of the wire's own.
 const FIGURES: [&str; 22] = [
     "at",
@@ -68,8 +58,8 @@ impl WireCassette {
     /// ```
     pub fn differences(&self, anew: &Self) -> Vec<String> {
         let (kept, anew) = (transcripts(&self.entries), transcripts(&anew.entries));
-        let only_kept = kept.difference(&anew).map(|text| format!("- {text}"));
-        let only_anew = anew.difference(&kept).map(|text| format!("+ {text}"));
+        let only_kept = kept.difference(&anew).map(|text| format!("- {}", shown(text)));
+        let only_anew = anew.difference(&kept).map(|text| format!("+ {}", shown(text)));
         only_kept.chain(only_anew).collect()
     }
 }
@@ -107,7 +97,15 @@ fn transcripts(entries: &[Entry]) -> BTreeSet<String> {
         reader.read(entry);
     }
     let mut texts = reader.others;
-    texts.extend(reader.transcripts.values().map(Transcript::text));
+    // The death of a process that nobody had asked anything is told or not: who opened it may have heard of its end before.
+    let asked: BTreeSet<&Whose> = reader
+        .transcripts
+        .iter()
+        .filter(|(_, all)| !all.asked.is_empty())
+        .map(|((whose, _), _)| whose)
+        .collect();
+    let of_some_use = reader.transcripts.iter().filter(|((whose, _), _)| asked.contains(whose));
+    texts.extend(of_some_use.map(|(_, transcript)| transcript.text()));
     texts
 }
 
@@ -242,10 +240,10 @@ impl Reader {
 
 impl Transcript {
     fn text(&self) -> String {
-        let mut text = short(&self.asked);
+        let mut text = plain(&self.asked).into_owned();
         for event in &self.events {
             // Writing to a String cannot fail, here and below.
-            let _ = write!(text, "\n    event {}", short(event));
+            let _ = write!(text, "\n    event {}", plain(event));
         }
         // How far code came before it was interrupted is up to the moment.
         let printed = self.printed.iter().filter(|_| !self.answered.contains("\"interrupted\""));
@@ -256,9 +254,9 @@ impl Transcript {
                 all.extend_from_slice(piece.get(known..).unwrap_or_default());
                 end = end.max(pos + piece.len() as u64);
             }
-            let _ = write!(text, "\n    {stream} {}", short(&String::from_utf8_lossy(&all)));
+            let _ = write!(text, "\n    {stream} {}", plain(&String::from_utf8_lossy(&all)));
         }
-        let _ = write!(text, "\n    {}", short(&self.answered));
+        let _ = write!(text, "\n    {}", plain(&self.answered));
         text
     }
 }
@@ -293,11 +291,4 @@ fn without_figures(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(without_figures),
         _ => {}
     }
-}
-
-/// Without numbers that no two runs share, and not longer than it can be read; what is longer is told by its length.
-fn short(text: &str) -> String {
-    let text = NUMBERS.as_ref().map_or(text.into(), |numbers| numbers.replace_all(text, "#"));
-    let Some((end, _)) = text.char_indices().nth(SHOWN) else { return text.into_owned() };
-    format!("{}… and {} bytes more", text.get(..end).unwrap_or_default(), text.len() - end)
 }

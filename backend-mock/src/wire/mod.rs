@@ -15,6 +15,7 @@ mod compare;
 mod director;
 mod entry;
 mod fold;
+mod plain;
 mod player;
 mod recorder;
 mod tidy;

@@ -361,8 +361,8 @@ async fn what_adopts_and_releases_can_be_recorded_played_and_go_wrong() {
         When::Always,
         error,
     );
-    let faulty = Faulty::new(mock.backend(), faults).unwrap();
+    let wrapped = Faulty::new(mock.backend(), faults).unwrap();
     let broken = "transport.broken".to_owned();
-    assert_eq!(program(faulty.backend()).await, (Err(broken.clone()), Err(broken)));
+    assert_eq!(program(wrapped.backend()).await, (Err(broken.clone()), Err(broken)));
     mock.verify().await;
 }

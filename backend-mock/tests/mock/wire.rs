@@ -60,6 +60,19 @@ async fn two_recordings_differ_where_the_runner_said_something_else() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_differs_is_seen_however_late_and_however_little() {
+    let long = "x".repeat(1000);
+    for (one, other) in [(long.clone() + "a", long + "b"), ("42.5".to_owned(), "43.5".to_owned())] {
+        let (kept, anew) = (recorded(&one).await, recorded(&other).await);
+        let differences = kept.differences(&anew);
+        assert_eq!(differences.len(), 2, "{differences:#?}");
+        assert_ne!(differences[0][1..], differences[1][1..], "what is shown differs, too");
+    }
+    let (kept, anew) = (recorded("took 0.25 s, pid 4711").await, recorded("took 1.5 s, pid 12345").await);
+    assert_eq!(kept.differences(&anew), Vec::<String>::new());
+}
+
 #[test]
 fn what_is_no_cassette_is_refused_with_its_line() {
     for (text, line) in [("", "line 1"), ("hibernaculum wire 1\nfeatures 7\n", "line 2")] {

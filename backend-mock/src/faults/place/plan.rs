@@ -31,7 +31,7 @@ pub struct PlaceFaults {
     pub(super) faults: Vec<PlaceFault>,
 }
 
-/// One thing that goes wrong with a place.
+/// One thing that goes wrong with a place. Each counts every start, connection or execution, those included that another one strikes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
