@@ -2,7 +2,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "a test may fail loudly")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -147,8 +147,8 @@ fn a_prompt_counts_on_from_what_was_saved() {
     let den = Den::new();
     den.told(["checkpoint", "save", "three", "-c", "a = 1", "-c", "b = 2", "-c", "c = 3"]);
     let store = den.store();
-    let state = Path::new(den.0.path());
-    let mut person = Person::starts_at(4, state, &["--from", "three", "--checkpoint-store", &store], &[]);
+    let mut person =
+        Person::starts_at(4, den.0.path(), &["--from", "three", "--checkpoint-store", &store], &[]);
     person.types("a + b + c\r");
     person.sees("Out[4]");
     person.sees("6");
