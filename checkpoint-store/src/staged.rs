@@ -57,7 +57,7 @@ fn left(entry: &fs::DirEntry, now: Timestamp, grace: Duration) -> io::Result<Opt
     let known = entry.metadata()?;
     let written = Timestamp::try_from(known.modified()?).unwrap_or(now);
     let age = now.duration_since(written);
-    Ok((age.is_positive() && age.unsigned_abs() >= grace).then(|| known.len()))
+    Ok((age.is_positive() && age.unsigned_abs() >= grace).then_some(known.len()))
 }
 
 /// Whether the storage writes a file of this name before it renames it.

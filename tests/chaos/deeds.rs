@@ -14,12 +14,6 @@ use crate::model::{Model, State};
 
 /// A session's state could not be asked about: its process ended, or was killed at the deadline.
 const NOT_SERVED: &str = "session.not_served";
-/// Whether code ended by an exception of its own, as a deadline's interrupt may become one.
-fn has_failed(result: &ExecutionResult) -> bool {
-    let own = result.outcome.error.as_ref().is_some_and(|error| error.type_name != "KeyboardInterrupt");
-    result.status() == Status::Failed || (result.status() == Status::TimedOut && own)
-}
-
 /// No copy of the session could be made: it was killed as it was born.
 const REFUSED: &str = "checkpoint.refused";
 
@@ -287,4 +281,10 @@ impl Actor {
         }
         Ok("read a name")
     }
+}
+
+/// Whether code ended by an exception of its own, as a deadline's interrupt may become one.
+fn has_failed(result: &ExecutionResult) -> bool {
+    let own = result.outcome.error.as_ref().is_some_and(|error| error.type_name != "KeyboardInterrupt");
+    result.status() == Status::Failed || (result.status() == Status::TimedOut && own)
 }

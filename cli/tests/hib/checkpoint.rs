@@ -2,7 +2,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "a test may fail loudly")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -51,13 +51,16 @@ fn what_one_hib_saves_another_lists_shows_restores_and_removes() {
     assert_eq!(den.told(["checkpoint", "list"]), "nothing is saved\n");
     std::fs::write(
         den.workdir().join("train.py"),
-        "rows = [1, 2]\nlock = __import__('threading').Lock()\nprint('trained')\n",
+        "rows = [1, 2]\nsteps = (row for row in rows)\nimport threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\nprint('trained')\n",
     )
     .unwrap();
     let saved = den.hib(["checkpoint", "save", "trained", "train.py"]);
     assert_eq!((saved.code, saved.stdout.as_str()), (Some(0), "trained\n"), "{saved:?}");
     assert!(saved.stderr.contains("saved as chk_") && saved.stderr.contains("(trained)"), "{saved:?}");
-    assert!(saved.stderr.contains("lock"), "what is not in it is told: {saved:?}");
+    assert!(
+        saved.stderr.contains("1 thread of the session ran meanwhile"),
+        "what is not in it is told: {saved:?}"
+    );
     let after = den.hib(["run", "--checkpoint-after", "counted", "-c", "n = 5"]);
     assert_eq!(after.code, Some(0), "{after:?}");
 
@@ -76,7 +79,7 @@ fn what_one_hib_saves_another_lists_shows_restores_and_removes() {
 
     let page = den.told(["checkpoint", "show", "trained"]);
     assert!(page.starts_with(trained), "{page}");
-    assert!(page.contains("  rows  list: saved by ") && page.contains("lock: NOT saved: "), "{page}");
+    assert!(page.contains("  rows  list: saved by ") && page.contains("generator: NOT saved: "), "{page}");
     // By the whole id, and by its beginning.
     for which in [trained, &trained[.."chk_".len() + 24]] {
         let manifest: Value =
@@ -144,9 +147,8 @@ fn a_prompt_counts_on_from_what_was_saved() {
     let den = Den::new();
     den.told(["checkpoint", "save", "three", "-c", "a = 1", "-c", "b = 2", "-c", "c = 3"]);
     let store = den.store();
-    let state = Path::new(den.0.path());
-    let mut person = Person::starts(state, &["--from", "three", "--checkpoint-store", &store], &[]);
-    person.sees("In [4]");
+    let mut person =
+        Person::starts_at(4, den.0.path(), &["--from", "three", "--checkpoint-store", &store], &[]);
     person.types("a + b + c\r");
     person.sees("Out[4]");
     person.sees("6");

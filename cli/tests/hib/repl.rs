@@ -30,6 +30,17 @@ pub(crate) struct Person {
 
 impl Person {
     pub(crate) fn starts(state: &Path, options: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::starts_at(1, state, options, variables)
+    }
+
+    /// The same, where the first prompt has another number.
+    pub(crate) fn starts_at(first: u64, state: &Path, options: &[&str], variables: &[(&str, &str)]) -> Self {
+        let mut person = Self::begins(state, options, variables);
+        person.sees(&format!("In [{first}]"));
+        person
+    }
+
+    fn begins(state: &Path, options: &[&str], variables: &[(&str, &str)]) -> Self {
         let (person, program) = terminal();
         tcsetwinsize(&person, Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         let [input, errors] = [program.try_clone().unwrap(), program.try_clone().unwrap()];
@@ -60,9 +71,7 @@ impl Person {
                 }
             }
         });
-        let mut person = Self { terminal: person, shown, text: String::new(), child };
-        person.sees("In [1]");
-        person
+        Self { terminal: person, shown, text: String::new(), child }
     }
 
     pub(crate) fn types(&mut self, keys: &str) {

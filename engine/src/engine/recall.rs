@@ -1,6 +1,5 @@
 //! What sessions with the policy `FromCheckpoint` go back to.
 
-use std::future::Future;
 use std::sync::Weak;
 use std::time::Duration;
 

@@ -195,7 +195,9 @@ async fn threads_forbid_a_live_checkpoint_by_name(cx: &Context) -> Outcome {
     let code = "import threading\nstop = threading.Event()\nthreading.Thread(target=stop.wait, name='busy-bee').start()";
     session.run(code).await?.expect_completed()?;
     let error = session.checkpoint(live()).await.expect_code("checkpoint.refused")?;
-    ensure("the refusal names the thread", error.to_string().contains("busy-bee"))?;
+    let told = error.to_string();
+    ensure("the refusal names the thread", told.contains("busy-bee"))?;
+    ensure(&format!("`{told}` says what to do"), told.contains("end the threads that are named"))?;
     session.run("stop.set(); [t.join() for t in threading.enumerate() if t.name == 'busy-bee']").await?.expect_completed()?;
     freeze(&session).await?;
     Ok(())

@@ -65,12 +65,14 @@ impl Port {
         let execution = self.admit(ExecutionId::new(), OutputLimits::default(), timeout, work)?;
         // Whichever fails first ends the other: an execution that nobody awaits is interrupted.
         let (result, ()) = tokio::try_join!(async { execution.await }, store.take(blobs, self))?;
-        let (mut answer, warnings) = answer(self.id(), DOING, result)?;
+        let (mut answer, mut warnings) = answer(self.id(), DOING, result)?;
         match answer.get("answer").and_then(|word| word.as_str()).unwrap_or_default() {
             "saved" => {}
             "refused" => return Err(self.refusal(&answer)),
             _ => return Err(failure::mistaken(DOING)),
         }
+        let told = answer.get("warnings").and_then(|list| list.as_array()).into_iter().flatten();
+        warnings.extend(told.filter_map(|line| line.as_str().map(str::to_owned)));
         let manifest = answer.remove("manifest").unwrap_or_default();
         let blobs = manifest::blobs(&manifest, &store.known).map_err(failure::untrue)?;
         Ok(Saved { manifest, blobs, added: store.added, warnings })
