@@ -16,6 +16,7 @@ use hibernaculum::{
 
 use super::args::RunArgs;
 use super::cell::{Cell, Job};
+use super::once::Before;
 use super::show::Show;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -110,6 +111,7 @@ async fn watch(
     answers: &mut Answers,
 ) -> Result<Outcome, Failure> {
     let mut question: Option<InputToken> = None;
+    let mut before = Before::default();
     loop {
         tokio::select! {
             event = execution.next() => {
@@ -124,7 +126,7 @@ async fn watch(
                 if event.is_last() {
                     answers.forget();
                 }
-                show.event(&event, output).await?;
+                show.event(&event, &mut before, output).await?;
                 match event.kind {
                     EventKind::Finished(outcome) => return Ok(*outcome),
                     EventKind::Failed { .. } => return Err(execution.error().into()),
