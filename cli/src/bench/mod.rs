@@ -8,7 +8,6 @@
 //! What the figures are, and how they are taken: the crate `hibernaculum-benches`.
 
 mod args;
-mod progress;
 mod table;
 
 use std::io;
@@ -18,9 +17,7 @@ use hibernaculum_benches::{Bench, Figure, Machine, Noise, Report, Skipped, Troub
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::terminal::say;
-
-use progress::Progress;
+use crate::terminal::{Progress, say};
 
 pub(crate) use args::BenchArgs;
 

@@ -24,7 +24,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::place::Place;
-use crate::terminal::{Output, Signals};
+use crate::terminal::{Output, Progress, Signals};
 
 pub(crate) use args::RunArgs;
 pub(crate) use cell::{Cell, Job};
@@ -71,7 +71,10 @@ async fn in_session(args: &RunArgs, job: Job) -> Result<Exit, Failure> {
 
 /// Saves the session, and says as what.
 async fn save(place: &Place, name: &str, output: &mut Output) -> Result<Exit, Failure> {
-    let saved = place.session.checkpoint(CheckpointRequest::portable().name(name)).await?;
+    let waiting = Progress::waiting(&format!("saving {name}"));
+    let saved = place.session.checkpoint(CheckpointRequest::portable().name(name)).await;
+    drop(waiting);
+    let saved = saved?;
     output.remark(&format!("saved as {} ({name})", saved.id)).await?;
     for warning in &saved.warnings {
         output.remark(warning).await?;
