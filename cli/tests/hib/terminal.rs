@@ -72,7 +72,7 @@ fn progress_of(line: &[&str], data: &Path) -> (String, String) {
     let ended = std::process::Command::new(env!("CARGO_BIN_EXE_hib"))
         .args(line)
         .env("TERM", "xterm")
-        .env("XDG_DATA_HOME", data)
+        .env("TMPDIR", data)
         .env("HIBERNACULUM_CONFIG", "/dev/null")
         .stderr(Stdio::from(program.try_clone().unwrap()))
         .output()

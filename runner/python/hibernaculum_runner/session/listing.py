@@ -296,6 +296,7 @@ _TELLERS: Dict[int, Teller] = {
     for kind in kinds
 }
 
+
 def _teller(kind: type, name: str, module: str) -> Teller:
     known = _TELLERS.get(id(kind))
     if known is not None:
