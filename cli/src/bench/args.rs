@@ -151,9 +151,22 @@ mod tests {
     fn the_names_of_figures_stay() {
         let all = names(&["--what", "all"]).unwrap();
         for name in [
-            "roundtrip", "print_lines", "interrupt_sleep", "interrupt_busy", "cold_start", "session_plain",
-            "session_pandas", "idle_plain", "idle_pandas", "upload", "download", "namespace_changes", "raw_output",
-            "print_10m", "value_10m", "stdio_roundtrip",
+            "roundtrip",
+            "print_lines",
+            "interrupt_sleep",
+            "interrupt_busy",
+            "cold_start",
+            "session_plain",
+            "session_pandas",
+            "idle_plain",
+            "idle_pandas",
+            "upload",
+            "download",
+            "namespace_changes",
+            "raw_output",
+            "print_10m",
+            "value_10m",
+            "stdio_roundtrip",
         ] {
             assert!(all.contains(&name), "{name}");
         }

@@ -10,7 +10,7 @@ use hibernaculum::{
 use super::lines::Lines;
 use super::python;
 use crate::failure::Failure;
-use crate::run::{is_value_of, remark, traceback};
+use crate::run::{is_value_of, may_be_value, remark, traceback};
 use crate::terminal::paint::{Colour, paint, paint_error};
 use crate::terminal::{Output, Signals, Silence, Wish};
 
@@ -70,7 +70,11 @@ impl Drive<'_> {
                         self.display(&display).await?;
                     }
                     if let EventKind::Display(display) = event.kind {
-                        held = Some(display);
+                        if may_be_value(&display) {
+                            held = Some(display);
+                        } else {
+                            self.display(&display).await?;
+                        }
                     } else if let Some(outcome) = self.show(event.kind, is_silent, &mut execution).await? {
                         return Ok(Some(outcome));
                     }

@@ -18,6 +18,11 @@ impl Before {
     }
 }
 
+/// Whether this may be the value with which its execution will end, in its richer forms.
+pub(crate) fn may_be_value(display: &Display) -> bool {
+    text_of(display).is_some()
+}
+
 /// Whether this is the value with which an execution ends, in its richer forms.
 pub(crate) fn is_value_of(display: &Display, outcome: &Outcome) -> bool {
     text_of(display).is_some_and(|text| is_value(text, outcome))
@@ -31,9 +36,10 @@ fn text_of(display: &Display) -> Option<&str> {
 
 /// Of a repr that was cut, the beginning tells.
 fn is_value(text: &str, outcome: &Outcome) -> bool {
-    outcome.value.as_ref().is_some_and(|value| {
-        if value.cut == 0 { text == value.repr } else { text.starts_with(&value.repr) }
-    })
+    outcome
+        .value
+        .as_ref()
+        .is_some_and(|value| if value.cut == 0 { text == value.repr } else { text.starts_with(&value.repr) })
 }
 
 #[cfg(test)]
@@ -57,11 +63,15 @@ mod tests {
         let mut before = Before::default();
         assert!(!before.was(&outcome("a snake", 0)));
         before.shows(&rich);
-        for (repr, cut, is) in [("a snake", 0, true), ("a sn", 3, true), ("a sn", 0, false), ("another", 0, false)] {
+        for (repr, cut, is) in
+            [("a snake", 0, true), ("a sn", 3, true), ("a sn", 0, false), ("another", 0, false)]
+        {
             assert_eq!((before.was(&outcome(repr, cut)), is_value_of(&rich, &outcome(repr, cut))), (is, is));
         }
         assert!(!before.was(&Outcome::new(Status::Completed, StateAfter::Kept)));
-        for other in [display(&[("text/plain", "a snake")]), display(&[("text/html", "<i>"), ("text/x", "a")])] {
+        for other in
+            [display(&[("text/plain", "a snake")]), display(&[("text/html", "<i>"), ("text/x", "a")])]
+        {
             assert!(!is_value_of(&other, &outcome("a snake", 0)));
         }
     }

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hibernaculum::{Backend, CheckpointId, Error, SandboxError, SandboxId, SessionError, SessionId, SessionInfo};
+use hibernaculum::{
+    Backend, CheckpointId, Error, SandboxError, SandboxId, SessionError, SessionId, SessionInfo,
+};
 use serde_json::value::RawValue;
 
 use super::books::Books;

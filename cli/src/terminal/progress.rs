@@ -10,7 +10,7 @@ use super::manner::is_quiet;
 /// What the line shows: `[=======>      ] 3/9 roundtrip`. No colours, so there are none to be refused.
 const LINE: &str = "[{bar:24}] {pos}/{len} {msg}";
 /// What it shows of work whose length nobody knows: `- saving trained (3s)`.
-const WAIT: &str = "{spinner} {wide_msg} ({elapsed})";
+const WAIT: &str = "{spinner} {msg} ({elapsed})";
 /// How often that moves.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -39,6 +39,7 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         let style = ProgressStyle::with_template(WAIT).unwrap_or_else(|_| ProgressStyle::default_spinner());
         let bar = bar.with_style(style.tick_chars("-\\|/ ")).with_message(what.to_owned());
+        bar.tick();
         bar.enable_steady_tick(TICK);
         Self(bar)
     }

@@ -460,7 +460,8 @@ fn code_that_is_piped_in_runs_statement_by_statement() {
 
 #[test]
 fn comments_at_the_margin_end_no_block() {
-    let code = "x = 0\nif x:\n    1\n# otherwise\nelse:\n    y = 6\n\ndef f():\n# note\n    return 7\n\ny * f()\n";
+    let code =
+        "x = 0\nif x:\n    1\n# otherwise\nelse:\n    y = 6\n\ndef f():\n# note\n    return 7\n\ny * f()\n";
     let ran = hib(["repl", "--quiet"]).stdin(code).run();
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
     assert!(ran.stdout.contains("Out[4]: 42\n"), "{ran:?}");

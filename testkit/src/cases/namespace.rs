@@ -174,8 +174,9 @@ async fn a_name_that_is_not_bound_is_told(cx: &Context) -> Outcome {
 
 async fn what_json_cannot_say_exactly_is_told(cx: &Context) -> Outcome {
     let session = cx.session().await?;
-    session.run("pair = (1, 2); nan = [float('nan')]; lone = '\\ud800'").await?;
-    session.run("high = 2**64; low = -2**63 - 1; huge = [10**400]; most, least = 2**64 - 1, [-2**63]").await?;
+    let others = "pair = (1, 2); nan = [float('nan')]; lone = '\\ud800'";
+    let integers = "high = 2**64; low = -2**63 - 1; huge = [10**400]; most, least = 2**64 - 1, [-2**63]";
+    session.run(format!("{others}; {integers}")).await?;
     for name in ["pair", "nan", "lone", "high", "low", "huge"] {
         let error = session.namespace().get(name).await.expect_code("session.not_json")?;
         ensure("the error names the variable", error.explain().what.contains(name))?;
