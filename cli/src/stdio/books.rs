@@ -59,12 +59,12 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn what_was_closed_long_ago_is_forgotten_and_the_rest_is_not() {
-        let backend: Arc<dyn Backend> = Arc::new(LocalBackend::builder().build().unwrap());
+    #[tokio::test]
+    async fn what_was_closed_long_ago_is_forgotten_and_the_rest_is_not() {
+        let backend = LocalBackend::builder().build().unwrap();
         let mut books = Books::default();
         let (home, other) = (SandboxId::new(), SandboxId::new());
-        let mut enter = |books: &mut Books, sandbox| {
+        let enter = |books: &mut Books, sandbox| {
             let info = SessionInfo::new(SessionId::new(), sandbox);
             books.enter_session(&info, &backend);
             info.id

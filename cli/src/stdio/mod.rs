@@ -136,7 +136,7 @@ async fn wind_up(server: &Server, tasks: &mut JoinSet<usize>, refusals: &mut Joi
 #[cfg(all(test, feature = "local"))]
 mod tests {
     use clap::Parser;
-    use hibernaculum::{Backend, LocalBackend, SandboxSpec};
+    use hibernaculum::{LocalBackend, SandboxSpec};
     use tokio::sync::oneshot;
 
     use super::*;
@@ -149,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_sandbox_that_is_being_made_at_the_end_is_ended() {
-        let backend: Arc<dyn Backend> = Arc::new(LocalBackend::builder().build().unwrap());
+        let backend = LocalBackend::builder().build().unwrap();
         let Line { args } = Line::parse_from(["hib"]);
         let server = Arc::new(Server::new(args.backend, Writer::stdout()));
         let (made, id) = oneshot::channel();

@@ -1,7 +1,5 @@
 //! `hib stdio`: what is called less often.
 
-#![expect(clippy::indexing_slicing, reason = "a test may fail loudly")]
-
 use serde_json::{Value, json};
 
 use crate::stdio::Client;
