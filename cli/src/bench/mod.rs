@@ -13,7 +13,7 @@ mod table;
 use std::io;
 use std::path::Path;
 
-use hibernaculum_benches::{Bench, Figure, Machine, Noise, Report, Skipped, Trouble};
+use hibernaculum_benches::{Bench, Figure, Machine, Measured, Noise, Report, Skipped, Trouble};
 
 use crate::exit::Exit;
 use crate::failure::Failure;

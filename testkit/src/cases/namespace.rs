@@ -181,8 +181,8 @@ async fn what_json_cannot_say_exactly_is_told(cx: &Context) -> Outcome {
         let error = session.namespace().get(name).await.expect_code("session.not_json")?;
         ensure("the error names the variable", error.explain().what.contains(name))?;
     }
-    ensure_eq("the largest integer", session.namespace().get("most").await?, u64::MAX.into())?;
-    ensure_eq("the least one", session.namespace().get("least").await?, vec![i64::MIN].into())?;
+    ensure_eq("the largest integer", session.namespace().get("most").await?, json!(u64::MAX))?;
+    ensure_eq("the least one", session.namespace().get("least").await?, json!([i64::MIN]))?;
     Ok(())
 }
 
