@@ -7,7 +7,6 @@ use std::time::Instant;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::bench::Bench;
 use crate::floor::{Floor, Mode};
 use crate::trouble::Trouble;
 
@@ -125,13 +124,13 @@ pub struct Noise {
 }
 
 impl Noise {
-    /// Looks how quiet the machine is now.
+    /// Looks how quiet the machine is now, with this Python.
     ///
     /// # Errors
     ///
     /// What the floor says.
-    pub fn now(bench: &Bench) -> Result<[f64; 2], Trouble> {
-        let mut floor = Floor::start(bench.python(), Mode::Roundtrip)?;
+    pub fn now(python: &Path) -> Result<[f64; 2], Trouble> {
+        let mut floor = Floor::start(python, Mode::Roundtrip)?;
         let mut times = Vec::new();
         for _ in 0..2000 {
             let start = Instant::now();

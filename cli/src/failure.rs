@@ -54,6 +54,25 @@ impl Failure {
         self
     }
 
+    /// The exit code that it ends with.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Quiet(exit) => *exit,
+            Self::Told(told) => told.exit,
+        }
+    }
+
+    /// It in one line, for a report.
+    pub(crate) fn in_short(&self) -> String {
+        match self {
+            Self::Quiet(_) => String::new(),
+            Self::Told(told) => {
+                let Explanation { code, what, why, .. } = &told.explanation;
+                format!("{what} [{code}]: {why}").replace('\n', " ")
+            }
+        }
+    }
+
     /// Says it on stderr, and gives the exit code.
     pub(crate) fn tell(self) -> Exit {
         match self {

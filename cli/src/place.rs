@@ -11,6 +11,7 @@ use crate::checkpoint::find;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::recovery::Recovery;
+use crate::terminal::Progress;
 
 /// The backend whose code runs where `hib` runs.
 pub(crate) const LOCAL: &str = "local";
@@ -213,7 +214,10 @@ impl PlaceArgs {
         };
         let sandbox = Sandbox::create(&backend, spec).await?;
         let session = match from {
-            Some(checkpoint) => sandbox.wake_with(&checkpoint, self.session_spec()).await?,
+            Some(checkpoint) => {
+                let _waiting = Progress::waiting("restoring the saved state");
+                sandbox.wake_with(&checkpoint, self.session_spec()).await?
+            }
             None => sandbox.session_with(self.session_spec()).await?,
         };
         Ok(Place { session, sandbox })

@@ -49,6 +49,12 @@ fn a_search_goes_over_branches_of_live_interpreters() {
 }
 
 #[test]
+fn a_backend_of_ones_own_runs_code() {
+    let shown = example_with("custom_backend", "engine");
+    assert!(shown.starts_with("'Python 3.") && shown.contains(" on "), "{shown}");
+}
+
+#[test]
 fn a_session_survives_a_deploy() {
     let shown = example_with("survive_a_deploy", "checkpoints");
     assert!(shown.contains("the first host: 'ada, visit 4'"), "{shown}");

@@ -41,6 +41,11 @@ impl BenchArgs {
         self.backend.name()
     }
 
+    /// The Python that floors would run on.
+    pub(super) fn python(&self) -> &str {
+        self.backend.python().unwrap_or("python3")
+    }
+
     pub(super) async fn backend(&self) -> Result<Arc<dyn Backend>, Failure> {
         self.backend.make().await
     }
@@ -140,6 +145,31 @@ mod tests {
         assert_eq!(names(&["--what", "all"]).unwrap().len(), FIGURES.len());
         let quick = names(&[]).unwrap();
         assert!(quick.contains(&"roundtrip") && !quick.contains(&"idle_plain"), "{quick:?}");
+    }
+
+    #[test]
+    fn the_names_of_figures_stay() {
+        let all = names(&["--what", "all"]).unwrap();
+        for name in [
+            "roundtrip",
+            "print_lines",
+            "interrupt_sleep",
+            "interrupt_busy",
+            "cold_start",
+            "session_plain",
+            "session_pandas",
+            "idle_plain",
+            "idle_pandas",
+            "upload",
+            "download",
+            "namespace_changes",
+            "raw_output",
+            "print_10m",
+            "value_10m",
+            "stdio_roundtrip",
+        ] {
+            assert!(all.contains(&name), "{name}");
+        }
     }
 
     #[test]

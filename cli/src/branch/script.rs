@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use super::label::Label;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::run::{Cell, FAREWELL, Job, text};
+use crate::run::{Before, Cell, FAREWELL, Job, text};
 
 /// What is to be printed.
 pub(super) type Piece = (OutputStream, String);
@@ -83,6 +83,7 @@ impl<'a> Running<'a> {
     async fn run(&mut self, request: ExecutionRequest) -> Result<Outcome, Failure> {
         let request = request.timeout(self.manner.timeout).stdin(StdinPolicy::Deny);
         let id = request.id;
+        let mut before = Before::default();
         let mut execution = self.session.start(request).await?;
         loop {
             tokio::select! {
@@ -93,7 +94,7 @@ impl<'a> Running<'a> {
                 }
                 event = execution.next() => {
                     let Some(event) = event else { return Err(execution.error().into()) };
-                    self.show(&event).await;
+                    self.show(&event, &mut before).await;
                     match event.kind {
                         EventKind::Finished(outcome) => return Ok(*outcome),
                         EventKind::Failed { .. } => return Err(execution.error().into()),
@@ -104,12 +105,12 @@ impl<'a> Running<'a> {
         }
     }
 
-    async fn show(&mut self, event: &Event) {
+    async fn show(&mut self, event: &Event, before: &mut Before) {
         if self.manner.json {
             let line = serde_json::to_string(&Labelled { branch: &self.name, event }).unwrap_or_default();
             return self.print(OutputStream::Stdout, line + "\n").await;
         }
-        for (stream, piece) in text(&event.kind) {
+        for (stream, piece) in text(&event.kind, before) {
             let lines = self.label.push(stream, &piece);
             self.print(stream, lines).await;
         }

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use hibernaculum::docker::ImageBuild;
@@ -10,7 +11,7 @@ use serde_json::json;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::run::{no_runtime, runtime};
-use crate::terminal::{is_quiet, say};
+use crate::terminal::{Progress, is_quiet, say};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,6 +25,7 @@ The same content is built once. docs/docker.md tells more.";
 
 /// Make images that sandboxes of the backend `docker` can be made of
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct ImageArgs {
     #[command(subcommand)]
     deed: Deed,
@@ -58,14 +60,20 @@ struct BuildArgs {
 /// The whole of `hib image`.
 pub(crate) fn image(args: ImageArgs) -> Result<Exit, Failure> {
     let Deed::Build(args) = args.deed;
-    let mut build = ImageBuild::new().pull(!args.no_pull).on_progress(progress);
+    let mut build = ImageBuild::new().pull(!args.no_pull);
     if let Some(base) = args.from {
         build = build.from(base);
     }
     if let Some(path) = &args.requirements {
         build = build.requirements(read(path)?);
     }
-    let made = runtime().map_err(|error| no_runtime(&error))?.block_on(build.run())?;
+    let runtime = runtime().map_err(|error| no_runtime(&error))?;
+    let waiting = Arc::new(Progress::waiting("building an image"));
+    let lines = Arc::clone(&waiting);
+    let build = build.on_progress(move |text| lines.aside(|| line(text)));
+    let made = runtime.block_on(build.run());
+    drop(waiting);
+    let made = made?;
     if args.json {
         let object = json!({"name": made.name, "id": made.id, "was_there": made.was_there});
         say(&format!("{object}\n"))?;
@@ -76,11 +84,11 @@ pub(crate) fn image(args: ImageArgs) -> Result<Exit, Failure> {
 }
 
 /// On stderr, for who waits.
-fn progress(line: &str) {
+fn line(text: &str) {
     if !is_quiet() {
         #[expect(clippy::print_stderr, reason = "it is for the person who waits")]
         {
-            eprintln!("{line}");
+            eprintln!("{text}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Runs one piece of code: events out as they come, answers in, Ctrl-C across.
 
+use std::time::Duration;
+
 use hibernaculum::{
     Display, Error, EventKind, Execution, ExecutionError, ExecutionRequest, InputToken, Outcome,
     OutputStream, Script, Session, SessionError, StateAfter, StdinPolicy, Timeout,
@@ -8,7 +10,7 @@ use hibernaculum::{
 use super::lines::Lines;
 use super::python;
 use crate::failure::Failure;
-use crate::run::{remark, traceback};
+use crate::run::{is_value_of, may_be_value, remark, traceback};
 use crate::terminal::paint::{Colour, paint, paint_error};
 use crate::terminal::{Output, Signals, Silence, Wish};
 
@@ -47,6 +49,7 @@ impl Drive<'_> {
         let is_silent = python::is_silent(code);
         let mut question: Option<InputToken> = None;
         let mut silence = None;
+        let mut held: Option<Display> = None;
         loop {
             tokio::select! {
                 biased;
@@ -63,8 +66,22 @@ impl Drive<'_> {
                         silence = password.then(Silence::on_stdin).flatten();
                         question = Some(token.clone());
                     }
-                    if let Some(outcome) = self.show(event.kind, is_silent, &mut execution).await? {
+                    if let Some(display) = held.take().filter(|display| !is_told_by(display, &event.kind)) {
+                        self.display(&display).await?;
+                    }
+                    if let EventKind::Display(display) = event.kind {
+                        if may_be_value(&display) {
+                            held = Some(display);
+                        } else {
+                            self.display(&display).await?;
+                        }
+                    } else if let Some(outcome) = self.show(event.kind, is_silent, &mut execution).await? {
                         return Ok(Some(outcome));
+                    }
+                }
+                () = tokio::time::sleep(HOLD), if held.is_some() => {
+                    if let Some(display) = held.take() {
+                        self.display(&display).await?;
                     }
                 }
                 line = answer(self.lines), if question.is_some() => {
@@ -96,7 +113,6 @@ impl Drive<'_> {
                 output.write(stream, &text).await?;
             }
             EventKind::InputRequest { prompt, .. } => output.write(OutputStream::Stdout, &prompt).await?,
-            EventKind::Display(display) => output.write(OutputStream::Stdout, &shown(&display)).await?,
             EventKind::Gap { .. } => output.remark("some output is missing here").await?,
             EventKind::Finished(outcome) => {
                 self.end(&outcome, is_silent).await?;
@@ -106,6 +122,10 @@ impl Drive<'_> {
             _ => {}
         }
         Ok(None)
+    }
+
+    async fn display(&mut self, display: &Display) -> Result<(), Failure> {
+        self.output.write(OutputStream::Stdout, &shown(display)).await
     }
 
     async fn end(&mut self, outcome: &Outcome, is_silent: bool) -> Result<(), Failure> {
@@ -137,6 +157,14 @@ impl Drive<'_> {
         }
         Ok(())
     }
+}
+
+/// How long a display waits for the end of the execution, whose value it may be. That comes at once, if it is.
+const HOLD: Duration = Duration::from_millis(500);
+
+/// Whether the next event tells the same.
+fn is_told_by(display: &Display, next: &EventKind) -> bool {
+    matches!(next, EventKind::Finished(outcome) if is_value_of(display, outcome))
 }
 
 /// The next line, or never, where nobody gives one.

@@ -178,7 +178,8 @@ impl<'a> Repl<'a> {
 
     /// A command that fails costs nothing but itself.
     fn command(&mut self, line: &str) -> Result<Option<Exit>, Failure> {
-        let mut scene = Scene { sandbox: &self.sandbox, branches: &mut self.branches };
+        let timeout = self.args.timeout();
+        let mut scene = Scene { sandbox: &self.sandbox, timeout, branches: &mut self.branches };
         let done = match self.runtime.block_on(unless(&mut self.signals, commands::run(line, &mut scene))) {
             Ok(done) => done,
             Err(wish) => return leave(&wish),

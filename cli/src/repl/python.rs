@@ -103,16 +103,23 @@ pub(super) fn dedented(text: &str) -> String {
 /// The statements of a text, each with the lines that belong to it; a cell magic goes on to the next empty line.
 pub(super) fn statements(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
+    // Comments at the margin, and blank lines after them: what follows says whose they are.
+    let mut remarks: Vec<&str> = Vec::new();
     for line in text.lines() {
         let goes_on = found.last().is_some_and(|statement| belongs(statement, line));
+        let is_remark = line.starts_with('#') && !goes_on || line.is_empty() && !remarks.is_empty();
         match found.last_mut() {
+            _ if is_remark => remarks.push(line),
             Some(statement) if goes_on => {
-                statement.push('\n');
-                statement.push_str(line);
+                for line in remarks.drain(..).chain([line]) {
+                    statement.push('\n');
+                    statement.push_str(line);
+                }
             }
-            _ => found.push(line.to_owned()),
+            _ => found.extend(remarks.drain(..).chain([line]).map(str::to_owned)),
         }
     }
+    found.extend(remarks.into_iter().map(str::to_owned));
     found.retain(|statement| !statement.trim().is_empty());
     found
 }
@@ -124,12 +131,12 @@ fn belongs(statement: &str, line: &str) -> bool {
     }
     let mut walk = Walk::new(statement);
     walk.all();
-    let End { in_text, depth, continues, .. } = walk.end;
+    let End { in_text, depth, continues, wants_block } = walk.end;
     let first = line.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
     let is_clause = matches!(first, "else" | "elif" | "except" | "finally");
-    let is_decorated = statement.lines().last().is_some_and(|last| last.starts_with('@'));
     let is_indented = line.starts_with([' ', '\t']) || line.is_empty();
-    in_text || depth > 0 || continues || is_indented || is_clause || is_decorated
+    // A block is wanted by a decorator, too.
+    in_text || depth > 0 || continues || is_indented || is_clause || wants_block
 }
 
 struct Walk<'a> {
@@ -413,6 +420,25 @@ mod tests {
             "g(1,\n2)",
             ":vars",
         ];
+        assert_eq!(statements(text), expected);
+    }
+
+    #[test]
+    fn a_comment_at_the_margin_ends_no_block() {
+        for text in [
+            "if x:\n    y\n# otherwise\nelse:\n    z",
+            "def f():\n# note\n    return 1",
+            "def f():\n    a\n# one\n\n# two\n    return 1",
+            "try:\n    a\n# when\n\n\nexcept E:\n    b\n# at last\nfinally:\n    c",
+            "@d(\n1)\n# note\n\ndef f(): pass",
+            "@d\n# note\n@e\nclass A:\n    x = 1",
+            "f(1,\n# note\n2)",
+            "s = '''\n# text\n'''",
+        ] {
+            assert_eq!(statements(text), [text]);
+        }
+        let text = "if x:\n    y\n# next\n\n# and\nz = 1\n# last\n:vars\n# end";
+        let expected = ["if x:\n    y", "# next", "# and", "z = 1", "# last", ":vars", "# end"];
         assert_eq!(statements(text), expected);
     }
 

@@ -16,10 +16,11 @@ use hibernaculum::{
 
 use super::args::RunArgs;
 use super::cell::{Cell, Job};
+use super::once::Before;
 use super::show::Show;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::terminal::{Answers, Output, Signals, Wish};
+use crate::terminal::{Answers, Output, Progress, Signals, Wish};
 
 /// What Python does when a program ends. A session that is closed does none of it by itself.
 pub(crate) const FAREWELL: &str = include_str!("farewell.py");
@@ -75,7 +76,10 @@ impl<'a> Drive<'a> {
 
     /// Saves the session, and says as what; before the farewell, which leaves nothing to be saved.
     async fn save(&mut self, name: &str) -> Result<(), Failure> {
-        let saved = self.session.checkpoint(CheckpointRequest::portable().name(name)).await?;
+        let waiting = Progress::waiting(&format!("saving {name}"));
+        let saved = self.session.checkpoint(CheckpointRequest::portable().name(name)).await;
+        drop(waiting);
+        let saved = saved?;
         self.output.remark(&format!("saved as {} ({name})", saved.id)).await?;
         for warning in &saved.warnings {
             self.output.remark(warning).await?;
@@ -123,6 +127,7 @@ async fn watch(
     answers: &mut Answers,
 ) -> Result<Outcome, Failure> {
     let mut question: Option<InputToken> = None;
+    let mut before = Before::default();
     loop {
         tokio::select! {
             event = execution.next() => {
@@ -137,7 +142,7 @@ async fn watch(
                 if event.is_last() {
                     answers.forget();
                 }
-                show.event(&event, output).await?;
+                show.event(&event, &mut before, output).await?;
                 match event.kind {
                     EventKind::Finished(outcome) => return Ok(*outcome),
                     EventKind::Failed { .. } => return Err(execution.error().into()),

@@ -2,6 +2,7 @@
 
 use hibernaculum::{Display, Event, EventKind, Outcome, OutputStream, PythonError, StateAfter, Status};
 
+use super::once::Before;
 use crate::failure::Failure;
 use crate::recovery::told;
 use crate::terminal::{Output, is_quiet};
@@ -27,7 +28,12 @@ impl Show {
     }
 
     /// Prints an event.
-    pub(super) async fn event(self, event: &Event, output: &mut Output) -> Result<(), Failure> {
+    pub(super) async fn event(
+        self,
+        event: &Event,
+        before: &mut Before,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
         if self == Self::JsonWithoutEnds && is_expected_end(&event.kind) {
             return Ok(());
         }
@@ -39,27 +45,30 @@ impl Show {
         if let EventKind::Output { stream, text } | EventKind::Background { stream, text } = &event.kind {
             return output.write(*stream, text).await;
         }
-        for (stream, piece) in text(&event.kind) {
+        for (stream, piece) in text(&event.kind, before) {
             output.write(stream, &piece).await?;
         }
         Ok(())
     }
 }
 
-/// What is printed of an event, for people.
-pub(crate) fn text(kind: &EventKind) -> Vec<(OutputStream, String)> {
+/// What is printed of an event, for people. `before`: what came before it in the execution.
+pub(crate) fn text(kind: &EventKind, before: &mut Before) -> Vec<(OutputStream, String)> {
     match kind {
         EventKind::Output { stream, text } | EventKind::Background { stream, text } => {
             vec![(*stream, text.clone())]
         }
-        EventKind::Display(display) => vec![(OutputStream::Stdout, shown(display))],
+        EventKind::Display(display) => {
+            before.shows(display);
+            vec![(OutputStream::Stdout, shown(display))]
+        }
         EventKind::InputRequest { prompt, password, .. } => {
             // As Python does: the prompt of a password is not part of the output.
             let stream = if *password { OutputStream::Stderr } else { OutputStream::Stdout };
             vec![(stream, prompt.clone())]
         }
         EventKind::Gap { .. } => remarked("some output is missing here").into_iter().collect(),
-        EventKind::Finished(outcome) => end(outcome),
+        EventKind::Finished(outcome) => end(outcome, before.was(outcome)),
         // What failed is told by whoever ends the run.
         _ => Vec::new(),
     }
@@ -78,9 +87,9 @@ fn is_expected_end(kind: &EventKind) -> bool {
     }
 }
 
-fn end(outcome: &Outcome) -> Vec<(OutputStream, String)> {
+fn end(outcome: &Outcome, was_shown: bool) -> Vec<(OutputStream, String)> {
     let mut pieces = Vec::new();
-    if let Some(value) = &outcome.value {
+    if let Some(value) = outcome.value.as_ref().filter(|_| !was_shown) {
         pieces.push((OutputStream::Stdout, format!("{}\n", value.repr)));
         if value.cut > 0 {
             pieces.extend(remarked(&format!("{} bytes of this value are left out", value.cut)));

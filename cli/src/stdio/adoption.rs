@@ -36,7 +36,7 @@ impl Server {
         for info in &adopted {
             self.enter_sandbox(info.id, &backend);
             for session in backend.sessions(&info.id).await? {
-                self.enter_session(session.id, &backend);
+                self.enter_session(&session, &backend);
             }
         }
         told(&adopted)
@@ -46,6 +46,7 @@ impl Server {
     pub(super) async fn release(&self, method: &str, params: Value) -> Answer {
         let OfSandbox { sandbox } = read(method, params)?;
         self.of_sandbox(sandbox)?.release(&sandbox).await?;
+        self.close_sandbox(sandbox);
         done()
     }
 

@@ -76,7 +76,7 @@ impl Server {
                 let Branch { checkpoint, spec } = read(method, params)?;
                 let backend = self.of_checkpoint(checkpoint).await?;
                 let info = backend.branch(&checkpoint, spec).await?;
-                self.enter_session(info.id, &backend);
+                self.enter_session(&info, &backend);
                 told(&info)
             }
             "checkpoint.delete" => {
@@ -110,6 +110,7 @@ impl Server {
         let Create { session, request } = read(method, params)?;
         let backend = self.of_session(session)?;
         let info = backend.hibernate(&session, request).await?;
+        self.close_session(session);
         self.enter_checkpoint(info.id, &backend);
         told(&info)
     }
@@ -119,7 +120,7 @@ impl Server {
         let Wake { sandbox, checkpoint, spec } = read(method, params)?;
         let backend = self.of_sandbox(sandbox)?;
         let info = backend.wake(&sandbox, &checkpoint, spec).await?;
-        self.enter_session(info.id, &backend);
+        self.enter_session(&info, &backend);
         told(&info)
     }
 

@@ -5,6 +5,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::numbers;
+
 /// A request that can be served.
 #[derive(Debug)]
 pub(super) struct Request {
@@ -93,6 +95,13 @@ pub(super) fn read(line: &[u8]) -> Result<Request, Answer> {
     let params = message.remove("params").unwrap_or_else(|| json!({}));
     if !params.is_object() {
         return refuse(told, -32602, "the parameters are not understood", "they are no object".to_owned());
+    }
+    if let Some(number) = numbers::beyond_64_bits(line) {
+        let shown: String = number.chars().take(80).collect();
+        let why = format!("64 bits do not hold {shown}, which would arrive as another number");
+        let how = "send it as a string, and have code make an `int` of it";
+        let refusal = Refusal::new(-32602, "the parameters are not understood", why, how);
+        return Err(answer(told, Err(refusal)));
     }
     Ok(Request { id, method, params })
 }

@@ -115,6 +115,7 @@ impl Server {
             "sandbox.close" => {
                 let OfSandbox { sandbox } = read(method, params)?;
                 self.of_sandbox(sandbox)?.destroy(&sandbox).await?;
+                self.close_sandbox(sandbox);
                 done()
             }
             "session.open" => self.open(read(method, params)?).await,
@@ -129,6 +130,7 @@ impl Server {
             "session.close" => {
                 let OfSession { session } = read(method, params)?;
                 self.of_session(session)?.close_session(&session).await?;
+                self.close_session(session);
                 done()
             }
             "execute" => {
@@ -181,7 +183,7 @@ impl Server {
     async fn open(&self, open: Open) -> Answer {
         let backend = self.of_sandbox(open.sandbox)?;
         let info = backend.open_session(&open.sandbox, open.spec).await?;
-        self.enter_session(info.id, &backend);
+        self.enter_session(&info, &backend);
         told(&info)
     }
 

@@ -10,17 +10,20 @@
 //! much is under way.
 
 mod adoption;
+mod books;
 mod checkpoints;
 mod files;
 mod lines;
 mod message;
 mod methods;
 mod names;
+mod numbers;
 mod parameters;
 mod server;
 mod snapshots;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use tokio::task::JoinSet;
@@ -72,14 +75,15 @@ async fn serve(args: &StdioArgs) -> Result<Exit, Failure> {
     let server = Arc::new(Server::new(args.backend.clone(), Arc::clone(&writer)));
     let mut input = Input::stdin();
     let mut signals = Signals::new().map_err(|error| not_started(&error))?;
-    let mut tasks = JoinSet::new();
+    let (mut tasks, mut refusals) = (JoinSet::new(), JoinSet::new());
     let mut bytes = 0;
     let exit = loop {
         tokio::select! {
-            line = input.next() => match line {
+            // Whoever reads no refusals is sent no more of them; signals get through all the same.
+            line = input.next(), if refusals.len() < AT_ONCE => match line {
                 Line::Text(text) if tasks.len() >= AT_ONCE || bytes + text.len() > BYTES_AT_ONCE => {
                     if let Some(answer) = message::busy(&text, AT_ONCE) {
-                        writer.send(&answer).await;
+                        refusals.spawn(refuse(Arc::clone(&writer), answer));
                     }
                 }
                 Line::Text(text) => {
@@ -90,10 +94,13 @@ async fn serve(args: &StdioArgs) -> Result<Exit, Failure> {
                         text.len()
                     });
                 }
-                Line::TooLong => writer.send(&message::too_long(lines::LONGEST)).await,
+                Line::TooLong => {
+                    refusals.spawn(refuse(Arc::clone(&writer), message::too_long(lines::LONGEST)));
+                }
                 Line::End => break Exit::OK,
             },
             Some(done) = tasks.join_next() => bytes = bytes.saturating_sub(done.unwrap_or_default()),
+            Some(_) = refusals.join_next() => {}
             () = writer.closed() => break Exit::OK,
             wish = signals.next() => break match wish {
                 Wish::Interrupt => Exit::INTERRUPTED,
@@ -101,9 +108,62 @@ async fn serve(args: &StdioArgs) -> Result<Exit, Failure> {
             },
         }
     };
+    wind_up(&server, &mut tasks, &mut refusals).await;
+    Ok(exit)
+}
+
+async fn refuse(writer: Arc<Writer>, answer: message::Answer) {
+    writer.send(&answer).await;
+}
+
+/// How long answers wait for somebody who reads them, at the end.
+const DRAINING: Duration = Duration::from_secs(5);
+
+/// Ends what there is, and what was still being made.
+async fn wind_up(server: &Server, tasks: &mut JoinSet<usize>, refusals: &mut JoinSet<()>) {
     server.close().await;
     // What ran has been ended with its sandbox: its answers go out, if anybody reads them.
-    let draining = async { while tasks.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(5), draining).await;
-    Ok(exit)
+    let draining = async {
+        while refusals.join_next().await.is_some() {}
+        while tasks.join_next().await.is_some() {}
+    };
+    let _ = tokio::time::timeout(DRAINING, draining).await;
+    // What is not made by now is given up, and what was made meanwhile is ended.
+    tasks.shutdown().await;
+    server.close().await;
+}
+
+#[cfg(all(test, feature = "local"))]
+mod tests {
+    use clap::Parser;
+    use hibernaculum::{LocalBackend, SandboxSpec};
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: StdioArgs,
+    }
+
+    #[tokio::test]
+    async fn a_sandbox_that_is_being_made_at_the_end_is_ended() {
+        let backend = LocalBackend::builder().build().unwrap();
+        let Line { args } = Line::parse_from(["hib"]);
+        let server = Arc::new(Server::new(args.backend, Writer::stdout()));
+        let (made, id) = oneshot::channel();
+        let (mut tasks, mut refusals) = (JoinSet::new(), JoinSet::new());
+        let (host, books) = (Arc::clone(&backend), Arc::clone(&server));
+        // As a `sandbox.create` does; it begins when `wind_up` first waits, and what there is has been ended.
+        tasks.spawn(async move {
+            let info = host.create(SandboxSpec::default()).await.unwrap();
+            books.enter_sandbox(info.id, &host);
+            made.send(info.id).unwrap();
+            0
+        });
+        wind_up(&server, &mut tasks, &mut refusals).await;
+        let id = id.await.expect("it is made while answers are waited for");
+        assert_eq!(backend.get(&id).await.unwrap_err().code(), "sandbox.unknown");
+    }
 }

@@ -1,11 +1,13 @@
 //! What `hib stdio` holds: the backends that were asked for, and whose sandboxes and sessions are whose.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hibernaculum::{Backend, CheckpointId, Error, SandboxError, SandboxId, SessionError, SessionId};
+use hibernaculum::{
+    Backend, CheckpointId, Error, SandboxError, SandboxId, SessionError, SessionId, SessionInfo,
+};
 use serde_json::value::RawValue;
 
+use super::books::Books;
 use super::lines::Writer;
 use super::message::{self, Refusal};
 use crate::place::BackendArgs;
@@ -16,15 +18,6 @@ pub(super) struct Server {
     defaults: BackendArgs,
     pub(super) writer: Arc<Writer>,
     books: Mutex<Books>,
-}
-
-#[derive(Default)]
-struct Books {
-    /// By name and Python.
-    backends: HashMap<(String, Option<String>), Arc<dyn Backend>>,
-    sandboxes: HashMap<SandboxId, Arc<dyn Backend>>,
-    sessions: HashMap<SessionId, Arc<dyn Backend>>,
-    checkpoints: HashMap<CheckpointId, Arc<dyn Backend>>,
 }
 
 impl Server {
@@ -68,8 +61,16 @@ impl Server {
         self.books().sandboxes.insert(id, Arc::clone(backend));
     }
 
-    pub(super) fn enter_session(&self, id: SessionId, backend: &Arc<dyn Backend>) {
-        self.books().sessions.insert(id, Arc::clone(backend));
+    pub(super) fn close_sandbox(&self, id: SandboxId) {
+        self.books().close_sandbox(id);
+    }
+
+    pub(super) fn enter_session(&self, info: &SessionInfo, backend: &Arc<dyn Backend>) {
+        self.books().enter_session(info, backend);
+    }
+
+    pub(super) fn close_session(&self, id: SessionId) {
+        self.books().close_session(id);
     }
 
     pub(super) fn enter_checkpoint(&self, id: CheckpointId, backend: &Arc<dyn Backend>) {
@@ -88,7 +89,7 @@ impl Server {
 
     /// The backend of a session.
     pub(super) fn of_session(&self, id: SessionId) -> Result<Arc<dyn Backend>, Error> {
-        let known = self.books().sessions.get(&id).cloned();
+        let known = self.books().of_session(id);
         known.ok_or_else(|| SessionError::Unknown { session: id }.into())
     }
 
@@ -110,6 +111,7 @@ impl Server {
         for (id, backend) in self.sandboxes() {
             // Whoever could be told is gone.
             let _ = backend.destroy(&id).await;
+            self.close_sandbox(id);
         }
     }
 }

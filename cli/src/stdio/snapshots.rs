@@ -83,7 +83,7 @@ impl Server {
     async fn enter_whole(&self, info: &SandboxInfo, backend: &Arc<dyn Backend>) -> Answer {
         self.enter_sandbox(info.id, backend);
         for session in backend.sessions(&info.id).await? {
-            self.enter_session(session.id, backend);
+            self.enter_session(&session, backend);
         }
         told(info)
     }

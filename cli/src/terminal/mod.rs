@@ -7,10 +7,12 @@ mod echo;
 mod manner;
 mod output;
 pub(crate) mod paint;
+mod progress;
 mod signals;
 
 pub(crate) use answers::Answers;
 pub(crate) use echo::Silence;
 pub(crate) use manner::{ColourWhen, Manner, is_quiet};
 pub(crate) use output::{Output, say};
+pub(crate) use progress::Progress;
 pub(crate) use signals::{Signals, Wish};

@@ -34,6 +34,24 @@ fn a_figure_that_is_none_is_told() {
 }
 
 #[test]
+fn where_nothing_can_be_measured_every_figure_is_skipped_with_the_reason() {
+    let line = ["bench", "--json", "--what", "roundtrip,print_10m", "--python", "/nowhere/python3"];
+    let ran = hib(line).run();
+    assert_eq!(ran.code, Some(69), "{ran:?}");
+    assert!(ran.stderr.contains("[sandbox.no_python]"), "{}", ran.stderr);
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(report["results"], serde_json::json!([]));
+    let skipped = report["skipped"].as_array().unwrap();
+    let names: Vec<_> = skipped.iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["roundtrip", "print_10m"]);
+    for one in skipped {
+        assert!(one["reason"].as_str().is_some_and(|reason| reason.contains("no_python")), "{one}");
+    }
+    let ran = hib(["bench", "--what", "roundtrip", "--python", "/nowhere/python3"]).run();
+    assert!(ran.code == Some(69) && ran.stdout.contains("roundtrip        skipped: "), "{ran:?}");
+}
+
+#[test]
 fn a_table_is_for_people() {
     let ran = hib(["bench", "--what", "print_10m"]).run();
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));

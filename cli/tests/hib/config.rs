@@ -119,3 +119,11 @@ fn a_variable_that_makes_no_sense_is_named() {
         ran.stderr
     );
 }
+
+#[test]
+fn the_page_shows_the_error_of_a_key_as_it_is() {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/config.md")).unwrap();
+    let ran = at(&home("\nbakend = 1\n"), ["run", "-c", "1"]).run();
+    let how = ran.stderr.lines().find(|line| line.contains("The keys are: ")).unwrap();
+    assert!(page.contains(how), "docs/config.md lacks: {how}");
+}

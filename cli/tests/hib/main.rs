@@ -27,6 +27,8 @@ mod scripts;
 mod signals;
 mod snippets;
 mod stdio;
+mod stdio_calls;
+mod stdio_ends;
 mod stdio_state;
 mod terminal;
 mod version;

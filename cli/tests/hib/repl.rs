@@ -211,6 +211,57 @@ fn tab_costs_no_state_whatever_the_session_is_at() {
     assert_eq!(person.leaves(), Some(0));
 }
 
+/// A value with richer forms comes as a display, too.
+#[test]
+fn a_rich_value_is_shown_once() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &["--no-history"], &[]);
+    let snake = "class Snake:\r    def _repr_html_(self): return '<i>'\r    def __repr__(self): return 'sna' + 'ke'\r";
+    person.types(&format!("\x1b[200~{snake}\x1b[201~\r\r"));
+    person.sees("In [2]");
+    let shown = person.enters("Snake()", 3);
+    assert_eq!(shown.matches("snake").count(), 1, "{shown:?}");
+    assert!(shown.contains("Out[2]:") && !shown.contains("<also as"), "{shown:?}");
+    let shown = person.enters("Snake();", 4);
+    assert_eq!(shown.matches("snake").count(), 0, "{shown:?}");
+    // What is displayed on purpose is shown as well, and before what comes after it.
+    let shown = person.enters("display(Snake()); print('af' + 'ter'); Snake()", 5);
+    let places = ["snake\r\n<also as text/html, 3 bytes>", "after", "Out[4]:"].map(|piece| shown.find(piece));
+    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{shown:?}");
+    assert_eq!(shown.matches("snake").count(), 2, "{shown:?}");
+}
+
+#[test]
+fn a_display_does_not_wait_for_the_end() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &["--no-history"], &[]);
+    let page = "type('Page', (), {'_repr_html_': lambda s: '', '__repr__': lambda s: 'pa' + 'ge'})()";
+    person.types(&format!("display({page}); input('ne' + 'xt? ')\r"));
+    person.sees("page");
+    person.sees("next? ");
+    person.types("x\r");
+    person.sees("In [2]");
+    person.types(&format!("import time; display({page}); time.sleep(600)\r"));
+    person.sees("page");
+    person.types(CTRL_C);
+    person.sees("KeyboardInterrupt");
+}
+
+#[test]
+fn what_is_typed_has_its_colour() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &["--no-history"], &[]);
+    person.types("for");
+    person.sees("\x1b[1;34mfor\x1b[0m");
+}
+
+#[test]
+fn a_backend_that_there_is_not_is_a_matter_of_usage() {
+    let ran = hib(["repl", "--backend", "moon"]).run();
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
+    assert!(ran.stderr.contains("[config.unknown_backend]"), "{ran:?}");
+}
+
 #[test]
 fn a_semicolon_hides_a_value_and_a_margin_is_taken_off() {
     let state = state();
@@ -355,6 +406,7 @@ fn commands_tell_of_the_session() {
     person.types(":time\r");
     person.sees("transport");
     person.types(":limits\r");
+    person.sees("time of each input: as long as it takes");
     person.sees("process_memory");
     person.types(":nosuch\r");
     person.sees(":help lists them all");
@@ -413,6 +465,15 @@ fn code_that_is_piped_in_runs_statement_by_statement() {
     assert!(ran.stdout.contains("Out[3]: 42\n") && ran.stdout.contains("Out[5]: 43\n"), "{ran:?}");
     assert!(ran.stdout.contains("int"), "{ran:?}");
     assert!(ran.stderr.contains("ZeroDivisionError"), "{ran:?}");
+}
+
+#[test]
+fn comments_at_the_margin_end_no_block() {
+    let code =
+        "x = 0\nif x:\n    1\n# otherwise\nelse:\n    y = 6\n\ndef f():\n# note\n    return 7\n\ny * f()\n";
+    let ran = hib(["repl", "--quiet"]).stdin(code).run();
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+    assert!(ran.stdout.contains("Out[4]: 42\n"), "{ran:?}");
 }
 
 #[test]

@@ -15,6 +15,16 @@ fn a_value_is_printed_as_a_repl_prints_it() {
 }
 
 #[test]
+fn a_rich_value_is_printed_once() {
+    let code =
+        "class Snake:\n    def _repr_html_(self): return '<i>'\n    def __repr__(self): return 'snake'\n";
+    let printed = |last: &str| hib(["run", "-c", &format!("{code}{last}")]).run();
+    printed("Snake()").says(0, "snake\n");
+    printed("display(Snake()); Snake()").says(0, "snake\nsnake\n");
+    printed("display('snake'); Snake()").says(0, "'snake'\nsnake\n");
+}
+
+#[test]
 fn code_that_begins_with_a_hyphen_is_code() {
     hib(["run", "-c", "-1"]).run().says(0, "-1\n");
 }

@@ -36,7 +36,7 @@ impl Client {
         Self { child, stdin, stdout, number: 0, events: Vec::new() }
     }
 
-    fn send(&mut self, line: &str) {
+    pub(crate) fn send(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().unwrap();
         stdin.write_all(line.as_bytes()).and_then(|()| stdin.write_all(b"\n")).unwrap();
     }
@@ -48,7 +48,7 @@ impl Client {
         self.number
     }
 
-    fn message(&mut self) -> Value {
+    pub(crate) fn message(&mut self) -> Value {
         let mut line = String::new();
         assert_ne!(self.stdout.read_line(&mut line).unwrap(), 0, "it ended");
         serde_json::from_str(&line).unwrap()
@@ -86,6 +86,16 @@ impl Client {
     /// Closes stdin, and waits for the end.
     pub(crate) fn end(mut self) -> Option<i32> {
         drop(self.stdin.take());
+        self.ends()
+    }
+
+    pub(crate) fn signal(&mut self, name: &str) {
+        let hib = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &hib]).status().unwrap().success());
+    }
+
+    /// Waits for the end.
+    pub(crate) fn ends(&mut self) -> Option<i32> {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -259,9 +269,8 @@ fn a_signal_ends_everything_in_order() {
         let (_, session) = client.session();
         let asked = json!({ "session": session, "code": "import os; os.getpid()", "events": false });
         let pid = client.call("execute", &asked)["outcome"]["value"]["json"].as_u64().unwrap();
-        let hib = client.child.id().to_string();
-        assert!(Command::new("kill").args(["-s", signal, &hib]).status().unwrap().success());
-        assert_eq!(client.child.wait().unwrap().code(), Some(code), "{signal}");
+        client.signal(signal);
+        assert_eq!(client.ends(), Some(code), "{signal}");
         assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists(), "the session outlived its host");
     }
 }

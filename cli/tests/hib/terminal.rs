@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::Stdio;
 
 use rustix::fs::{Mode, OFlags, open};
@@ -59,22 +60,44 @@ fn a_password_is_not_shown_and_the_echo_comes_back() {
 
 /// What a terminal as stderr shows of `hib bench`.
 fn progress(options: &[&str]) -> String {
+    let line = [&["bench", "--what", "print_10m"], options].concat();
+    let (table, shown) = progress_of(&line, Path::new("/tmp"));
+    assert!(table.contains("noise: ") && !table.contains('\x1b'), "{table}");
+    shown
+}
+
+/// What `hib` writes to stdout, and what a terminal as stderr shows.
+fn progress_of(line: &[&str], data: &Path) -> (String, String) {
     let (mut person, program) = terminal();
     let ended = std::process::Command::new(env!("CARGO_BIN_EXE_hib"))
-        .args(["bench", "--what", "print_10m"])
-        .args(options)
+        .args(line)
         .env("TERM", "xterm")
+        .env("TMPDIR", data)
         .env("HIBERNACULUM_CONFIG", "/dev/null")
         .stderr(Stdio::from(program.try_clone().unwrap()))
         .output()
         .unwrap();
-    let table = String::from_utf8(ended.stdout).unwrap();
-    assert!(ended.status.success() && table.contains("noise: ") && !table.contains('\x1b'), "{table}");
+    let stdout = String::from_utf8(ended.stdout).unwrap();
+    assert!(ended.status.success(), "{stdout}");
     // What was drawn waits in the terminal.
     let mut shown = Vec::new();
     rustix::fs::fcntl_setfl(&person, OFlags::NONBLOCK).unwrap();
     let _ = person.read_to_end(&mut shown);
-    String::from_utf8(shown).unwrap()
+    (stdout, String::from_utf8(shown).unwrap())
+}
+
+#[test]
+fn who_saves_or_restores_sees_that_it_goes_on() {
+    let data = tempfile::tempdir().unwrap();
+    let save = ["checkpoint", "save", "snakes", "-c", "x = 42"];
+    let (_, shown) = progress_of(&save, data.path());
+    assert!(shown.contains("saving snakes ("), "{shown:?}");
+    let restore = ["checkpoint", "restore", "snakes", "-c", "x"];
+    let (stdout, shown) = progress_of(&restore, data.path());
+    assert_eq!(stdout, "42\n");
+    assert!(shown.contains("restoring the saved state ("), "{shown:?}");
+    let (stdout, shown) = progress_of(&[&["--quiet"][..], &restore].concat(), data.path());
+    assert_eq!((stdout.as_str(), shown.as_str()), ("42\n", ""));
 }
 
 #[test]

@@ -197,8 +197,8 @@ pub trait SandboxExecution: Send + Sync {
         Err(self.lacks_namespace())
     }
 
-    /// The JSON form of a variable, where it has an exact one: `None`, `bool`, `int`, finite `float`, `str`, and lists and dicts (with `str` keys)
-    /// of those. Runs no user code.
+    /// The JSON form of a variable, where it has an exact one: `None`, `bool`, `int` of 64 bits (`i64` or `u64`), finite `float`, `str`, and lists and
+    /// dicts (with `str` keys) of those. Runs no user code.
     ///
     /// ```
     /// # async fn example(backend: &dyn hibernaculum_core::Backend, id: hibernaculum_core::SessionId) -> Result<(), hibernaculum_core::Error> {

@@ -133,7 +133,7 @@ pub enum RestoredFrom {
 pub struct Value {
     /// Its `repr`, of which `cut` bytes are missing at the end. Where `repr` raised, a text in angle brackets says so.
     pub repr: String,
-    /// Its JSON form, where it has an exact one.
+    /// Its JSON form, where it has an exact one. An integer has one where an `i64` or a `u64` holds it.
     pub json: Option<serde_json::Value>,
     /// The qualified name of its type.
     #[serde(rename = "type")]

@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import tempfile
 import time
 import unittest
 from typing import Any, Dict, List
@@ -11,7 +12,7 @@ from unittest import mock
 from host import Connection, EndedError, Host, RefusedError
 
 from hibernaculum_runner import frames
-from hibernaculum_runner.files import transfers
+from hibernaculum_runner.files import actions, confined, transfers
 
 
 class Files(unittest.TestCase):
@@ -58,6 +59,17 @@ class Files(unittest.TestCase):
         self.assertEqual(self.refusal(connection, "files.rename", path="a")["code"], "files.outside")
         self.assertEqual(self.refusal(connection, "files.unheard_of", path="a")["code"], "transport.protocol")
         self.assertEqual(connection.request("files.list", path="")["files"], [])
+
+    def test_a_listing_has_a_bound_that_its_refusal_tells(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(actions, "_MOST", 3):
+            for name in "abc":
+                os.mkdir(os.path.join(folder, name))
+            self.assertEqual([file["path"] for file in actions.list_files(folder, ".", self.fail)], ["a", "b", "c"])
+            os.mkdir(os.path.join(folder, "d"))
+            with self.assertRaises(confined.RefusedError) as caught:
+                actions.list_files(folder, ".", self.fail)
+            for words in ("it has 4 entries, and at most 3 are listed", "code can list it"):
+                self.assertIn(words, " ".join(map(str, caught.exception.args)))
 
     def test_a_worker_ends_with_its_connection(self) -> None:
         connections = [self.connect() for _ in range(5)]

@@ -9,19 +9,6 @@ from session_case import SessionCase
 
 from hibernaculum_runner.session.magics.rewrite import LONGEST, NAME, rewritten
 
-WHEEL = r"""
-import zipfile
-def wheel(name, version, source):
-    dist = f"{name}-{version}.dist-info"
-    files = {f"{name}.py": source,
-             f"{dist}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-             f"{dist}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}
-    files[f"{dist}/RECORD"] = "".join(f"{file},,\n" for file in files) + f"{dist}/RECORD,,\n"
-    with zipfile.ZipFile(f"{name}-{version}-py3-none-any.whl", "w") as archive:
-        for file, text in files.items():
-            archive.writestr(file, text)
-"""
-
 
 class Rewriting(unittest.TestCase):
     def becomes(self, text: str) -> Optional[str]:
@@ -170,9 +157,12 @@ class Magics(SessionCase):
         self.assertEqual(ran.value, "(['one', 'two words'], '__main__')")
         self.assertEqual(self.run_code("'__file__' in globals()").value, "False")
         self.assertEqual(self.run_code("import tool; tool.name").value, "'tool'")
+        self.assertEqual(self.run_code("%run -n tool.py\nname").value, "'tool'")
         self.assertEqual(self.run_code("%%writefile broken.py\n1 / 0").status, "completed")
         self.assertIn("broken.py", self.run_code("%run broken.py").traceback)
         self.fails("%run nowhere.py", "nowhere.py")
+        self.fails("%run 'tool.py", "%run", "no closing quotation")
+        self.fails("%%script 'perl\nx", "%%script", "no closing quotation")
         self.fails("%%writefile\nx", "needs a path")
 
     def test_names_are_told_without_running_their_code(self) -> None:
@@ -217,31 +207,22 @@ class Magics(SessionCase):
         self.assertEqual([one["data"]["text/html"] for one in displays], ["<i>"])
         self.assertEqual([e for e in self.run_code("object()").events if e["event"] == "display"], [])
 
-    def test_a_wheel_is_installed_for_the_sandbox(self) -> None:
-        self.run_code(WHEEL + "wheel('denning', '1.0', 'value = 1')\nwheel('denning', '2.0', 'value = 2')")
-        outcome = self.run_code("%pip install --no-index ./denning-1.0-py3-none-any.whl")
-        if outcome.type == "UsageError" and "has no pip" in outcome.error["message"]:
-            self.skipTest("this Python has no pip")
-        self.assertEqual(outcome.status, "completed", outcome.reply)
-        self.assertIn("Successfully installed denning-1.0", outcome.text())
-        self.assertEqual(self.run_code("import denning; denning.value").value, "1")
-        other = self.host.session()
-        self.assertEqual(other.value("__import__('denning').value"), 1)
-        self.run_code("%pip install --no-index ./denning-2.0-py3-none-any.whl")
-        self.assertEqual(self.run_code("import importlib; importlib.reload(denning).value").value, "2")
-        self.assertEqual(self.run_code("x = !python3 -c 'import denning; print(denning.value)'\nx").value, "['2']")
-        self.assertEqual(self.run_code("%pip uninstall -y denning").text(), "Uninstalled denning-2.0\n")
-        self.assertEqual(self.run_code("import os; os.listdir(os.environ['HIBERNACULUM_PACKAGES'])").value, "[]")
-
-    def test_pip_says_why_it_failed(self) -> None:
-        if self.run_code("import pip").status != "completed":
-            self.skipTest("this Python has no pip")
-        self.fails("%pip install --no-index no-such-package-anywhere", "no such package")
-        index = "--index-url http://127.0.0.1:9/simple --retries 1"
-        self.fails(f"%pip install {index} no-such-package-anywhere", "cannot be reached", "--no-index")
-        self.fails("%pip frobnicate", "frobnicate")
-        self.fails("%pip", "needs a command")
-        self.fails("%conda install x", "%pip")
+    def test_a_mimebundle_is_asked_for_as_ipython_asks(self) -> None:
+        asked = "def _repr_mimebundle_(self, include, exclude"
+        for form, metadata in (
+            (f"{asked}): return {{'text/html': repr((include, exclude))}}", {}),
+            (f"{asked}, **more): return {{'text/html': repr((include, exclude))}}, {{'wide': True}}", {"wide": True}),
+            (f"{asked}): return {{'text/html': repr((include, exclude))}}, None", {}),
+            ("def _repr_mimebundle_(self): return {'text/html': '(None, None)'}", {}),
+            ("def _repr_mimebundle_(self, *a, **k): return {'text/html': repr((k['include'], k['exclude']))}", {}),
+        ):
+            outcome = self.ok(f"class Rich:\n    {form}\nRich()")
+            (display,) = [event for event in outcome.events if event["event"] == "display"]
+            self.assertEqual((display["data"]["text/html"], display["metadata"]), ("(None, None)", metadata), form)
+        failing = "class Rich:\n    calls = 0\n    def _repr_mimebundle_(self, **options):\n        "
+        outcome = self.ok(failing + "Rich.calls += 1\n        raise TypeError\nRich()")
+        self.assertEqual([event for event in outcome.events if event["event"] == "display"], [])
+        self.assertEqual(self.ok("Rich.calls").value, "1")
 
 
 if __name__ == "__main__":

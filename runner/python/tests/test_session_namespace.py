@@ -1,6 +1,7 @@
 """The names of a session: listed, read, bound and deleted, without a word of user code."""
 
 import json
+import os
 import time
 import unittest
 from typing import Any, Dict
@@ -29,6 +30,48 @@ class List(list):
 class ndarray(Trap): pass
 ndarray_module = type.__setattr__(ndarray, '__module__', 'numpy')
 trap, tricky, faked, holder = Trap(), List([1, 2]), ndarray(), [Trap(), {1: Trap()}]
+"""
+
+# Every part of these that pandas would ask tells that it was asked.
+ARRAYS = """
+import datetime, pandas as pd, numpy as np
+from pandas.api.extensions import ExtensionArray, ExtensionDtype
+ran = []
+class Kind(ExtensionDtype):
+    name, type, na_value = 'mine', object, None
+    def __str__(self): ran.append('str'); return 'mine'
+    @classmethod
+    def construct_array_type(cls): return Mine
+class Mine(ExtensionArray):
+    def __init__(self, items): self.items = items
+    @classmethod
+    def _from_sequence(cls, items, dtype=None, copy=False): return cls(list(items))
+    dtype = property(lambda self: ran.append('dtype') or Kind())
+    nbytes = property(lambda self: ran.append('nbytes') or 1)
+    def __len__(self): ran.append('len'); return len(self.items)
+    def __getitem__(self, at): ran.append('item'); return self.items[at] if type(at) is int else Mine(self.items[at])
+    def isna(self): return np.zeros(len(self.items), bool)
+    def copy(self): return Mine(self.items)
+    def take(self, places, allow_fill=False, fill_value=None): return Mine([self.items[place] for place in places])
+class Zone(datetime.tzinfo):
+    def utcoffset(self, moment): return datetime.timedelta(0)
+    def dst(self, moment): return None
+    def tzname(self, moment): return 'Z'
+    def __str__(self): ran.append('zone'); return 'Z'
+class Label:
+    def __repr__(self): ran.append('label'); return 'x'
+class Array(np.ndarray):
+    shape = property(lambda self: ran.append('shape') or (1,))
+plain = pd.DataFrame({'a': [1, 2], 'b': [.5, 1.], 'c': pd.Categorical(['x', 'y'])})
+wide = pd.DataFrame(np.zeros((2, 100_000)))
+frame, column = pd.DataFrame({'a': Mine([1, 2]), 'b': [1, 2]}), pd.Series(Mine([1, 2]))
+rows = pd.Series([1, 2], index=pd.Index(Mine([1, 2])))
+zoned = pd.Series([datetime.datetime(2020, 1, 1, tzinfo=Zone())]).astype(pd.DatetimeTZDtype(tz=Zone()))
+labelled = pd.DataFrame({Label(): [1]})
+grid = np.zeros(3)
+np.ndarray = Array
+bound = grid.view(Array)
+ran.clear()
 """
 
 
@@ -83,6 +126,46 @@ class Names(SessionCase):
         self.assertEqual(names["faked"]["preview"], "<numpy.ndarray object>")
         self.assertEqual(names["holder"]["preview"], "[<Trap>, {…}]")
         self.assertEqual(self.ask("get", name="trap")["answer"], "inexact")
+
+    def test_no_user_code_runs_in_the_arrays_of_libraries(self) -> None:
+        if self.run_code("import pandas").status != "completed":
+            if "pandas" in os.environ.get("HIBERNACULUM_REQUIRE", "").split(","):
+                self.fail("there is no pandas, as HIBERNACULUM_REQUIRE demands")
+            self.skipTest("no pandas here")
+        self.ok(ARRAYS)
+        names = self.listed()
+        told = {name: (names[name]["preview"], names[name]["shape"]) for name in names if names[name]["kind"] == "data"}
+        self.assertEqual(told.pop("wide")[1], [2, 100_000])
+        self.assertEqual(told, {
+            "ran": ("[]", [0]),
+            "plain": ("a int64, b float64, c category", [2, 3]),
+            "frame": ("<pandas.DataFrame object>", None),
+            "column": ("<pandas.Series object>", None),
+            "rows": ("<pandas.Series object>", None),
+            "zoned": ("datetime64[tz] series", [1]),
+            "labelled": ("<Label> int64", [1, 1]),
+            "grid": ("float64 array [0.0, 0.0, 0.0]", [3]),
+            "bound": ("<Array object>", None),
+        })  # fmt: skip
+        self.assertEqual(names["grid"]["size"], 24)
+        self.assertEqual(self.value("ran"), [])
+        self.assertEqual(self.value("[len(column.array), ran]"), [2, ["len"]])  # they would tell
+
+    def test_a_tensor_is_told_by_its_own_class_alone(self) -> None:
+        torch = (
+            "class Tensor:\n"
+            "    dtype, device, shape = 'torch.float32', 'cpu', (2, 3)\n"
+            "    def element_size(self): return 4\n"
+            "    def nelement(self): return 6\n"
+        )
+        self.ok(f"with open('torch.py', 'w') as file: _ = file.write({torch!r})")
+        self.ok("import torch; t = torch.Tensor()\nclass Tensor(torch.Tensor):\n    shape = property(print)")
+        self.ok("Tensor.__module__ = 'torch'; torch.Tensor = Tensor; fake = Tensor(); held = [t]")
+        names = self.listed()
+        told = [names["t"][key] for key in ("preview", "shape", "size")]
+        self.assertEqual(told, ["torch.float32 tensor on cpu", [2, 3], 24])
+        told = [names["fake"][key] for key in ("preview", "shape")]
+        self.assertEqual(told, ["<torch.Tensor object>", None])
 
     def test_names_are_chosen_by_prefix_and_are_text(self) -> None:
         self.ok("a1 = 1; a2 = 2; b = 3; __dunder__ = 4; _private = 5; globals()[7] = 6; globals()['\\ud800'] = 7")

@@ -303,6 +303,19 @@ class Describing(unittest.TestCase):
         loop["me"] = loop
         self.assertIsNone(values.exact_json(loop, 1 << 30))
 
+    def test_ints_beyond_64_bits_have_no_json_wherever_they_stand(self) -> None:
+        least, most = -(2**63), 2**64 - 1
+        for value in (least, most, [least, most], [True, 0.5, most, "x"], {"a": [least, None]}):
+            text = values.exact_json(value, 1 << 20)
+            self.assertEqual(json.loads(text or ""), value)
+            self.assertEqual(values.capture(value, 1 << 20).json, text)
+        for beyond in (least - 1, most + 1, 10**30, 10**400):
+            for value in (beyond, [beyond], [1, beyond], [True, 0.5, beyond], {"a": [beyond, None]}):
+                self.assertIsNone(values.exact_json(value, 1 << 20))
+                told = values.capture(value, 1 << 20)
+                self.assertEqual((told.json, told.repr), (None, repr(value)))
+        self.assertEqual(values.exact_json([1e30, -1e308, 2.0**64], 1 << 20), "[1e+30,-1e+308,1.8446744073709552e+19]")
+
     def test_a_reply_may_hold_lone_surrogates_anywhere(self) -> None:
         import json
 

@@ -286,13 +286,17 @@ async fn links_are_never_followed(cx: &Context) -> Outcome {
 async fn a_link_that_takes_a_directorys_place_leads_nowhere(cx: &Context) -> Outcome {
     let session = cx.session().await?;
     let swapping = "
-import os, tempfile
+import os, shutil, tempfile
 outside = tempfile.mkdtemp()
-os.mkdir('d')
+def clear(name):
+    os.unlink(name) if os.path.islink(name) else shutil.rmtree(name, ignore_errors=True)
+def stay():
+    for _ in range(100): os.lstat('d')
 print('ready')
 while True:
     try:
-        os.rename('d', 'away'); os.symlink(outside, 'd'); os.unlink('d'); os.rename('away', 'd')
+        clear('d'); clear('away'); os.mkdir('d'); stay()
+        os.rename('d', 'away'); os.symlink(outside, 'd'); stay()
     except OSError:
         pass
 ";
@@ -304,17 +308,22 @@ while True:
     }
     let files = cx.sandbox().await?.files();
     let (mut done, mut refused) = (0, 0);
-    for _ in 0..300 {
+    // Until both have been met: the directory, and the link in its place.
+    for round in 0..20_000 {
         match files.write("d/file", "x").await {
             Ok(_) => done += 1,
-            Err(Error::Files(_)) => refused += 1,
+            Err(error) if error.code() == "files.outside" => refused += 1,
+            Err(Error::Files(_)) => {} // it was just being replaced
             Err(other) => return Err(other.into()),
+        }
+        if round >= 300 && done > 0 && refused > 0 {
+            break;
         }
     }
     session.interrupt(&swapper.id()).await?;
     swapper.await?;
     session.run("os.listdir(outside)").await?.expect_value("[]")?;
-    ensure_eq("every call was answered", done + refused, 300)
+    ensure(&format!("{done} writes met the directory, {refused} the link"), done > 0 && refused > 0)
 }
 
 async fn removing_a_link_leaves_what_it_points_at(cx: &Context) -> Outcome {

@@ -90,28 +90,34 @@ async fn a_question_that_no_message_holds_is_refused(cx: &Context) -> Outcome {
 
 async fn listing_names_runs_no_user_code(cx: &Context) -> Outcome {
     let session = cx.session().await?;
+    // What is printed while nothing runs is dropped: so traps are noted where they can be counted.
     let traps = r#"
+import sys
+sys.sprung = []
+def note(what, gives=None): sys.sprung.append(what); return gives
 class Meta(type):
-    def __getattribute__(self, name): print(name)
-    def __eq__(self, other): print("eq")
-    def __hash__(self): print("hash"); return 1
+    def __getattribute__(self, name): note(name)
+    def __eq__(self, other): note("eq")
+    def __hash__(self): return note("hash", 1)
 class Trap(metaclass=Meta):
-    def __getattribute__(self, name): print(name)
-    def __repr__(self): print("repr"); return ""
-    def __len__(self): print("len"); return 1
-    def __sizeof__(self): print("sizeof"); return 1
+    def __getattribute__(self, name): note(name)
+    def __repr__(self): return note("repr", "")
+    def __len__(self): return note("len", 1)
+    def __sizeof__(self): return note("sizeof", 1)
 class L(list):
-    def __len__(self): print("len"); return 1
-    def __iter__(self): print("iter"); return iter([])
+    def __len__(self): return note("len", 1)
+    def __iter__(self): return note("iter", iter([]))
 trap = Trap(); tricky = L([1]); inside = [Trap(), {1: Trap()}]
+sys.sprung.clear()
 "#;
     session.run(traps).await?.expect_stdout("")?;
     let listing = session.namespace().list(NamespaceFilter::default()).await?;
-    ensure_eq("how many", listing.variables.len(), 6)?;
+    ensure_eq("how many", listing.variables.len(), 8)?;
     let trap = listing.variables.iter().find(|variable| variable.name == "trap");
     ensure_eq("preview", trap.map(|trap| trap.preview.as_str()), Some("<Trap object>"))?;
     session.namespace().get("trap").await.expect_code("session.not_json")?;
-    session.run("1").await?.expect_stdout("")?;
+    session.run("sys.sprung").await?.expect_value("[]")?;
+    session.run("len(tricky), sys.sprung").await?.expect_value("(1, ['len'])")?;
     Ok(())
 }
 
@@ -168,11 +174,15 @@ async fn a_name_that_is_not_bound_is_told(cx: &Context) -> Outcome {
 
 async fn what_json_cannot_say_exactly_is_told(cx: &Context) -> Outcome {
     let session = cx.session().await?;
-    session.run("pair = (1, 2); nan = [float('nan')]; lone = '\\ud800'").await?;
-    for name in ["pair", "nan", "lone"] {
+    let others = "pair = (1, 2); nan = [float('nan')]; lone = '\\ud800'";
+    let integers = "high = 2**64; low = -2**63 - 1; huge = [10**400]; most, least = 2**64 - 1, [-2**63]";
+    session.run(format!("{others}; {integers}")).await?;
+    for name in ["pair", "nan", "lone", "high", "low", "huge"] {
         let error = session.namespace().get(name).await.expect_code("session.not_json")?;
         ensure("the error names the variable", error.explain().what.contains(name))?;
     }
+    ensure_eq("the largest integer", session.namespace().get("most").await?, json!(u64::MAX))?;
+    ensure_eq("the least one", session.namespace().get("least").await?, json!([i64::MIN]))?;
     Ok(())
 }
 

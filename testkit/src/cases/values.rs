@@ -55,6 +55,9 @@ async fn what_has_an_exact_json_form_has_it(cx: &Context) -> Outcome {
     let forms = [
         ("True", json!(true)),
         ("-7", json!(-7)),
+        ("-2**63", json!(i64::MIN)),
+        ("2**63", json!(1_u64 << 63)),
+        ("[2**64 - 1, True]", json!([u64::MAX, true])),
         ("2.5", json!(2.5)),
         ("'grün\\n'", json!("grün\n")),
         ("[1, [2, None]]", json!([1, [2, null]])),
@@ -68,7 +71,9 @@ async fn what_has_an_exact_json_form_has_it(cx: &Context) -> Outcome {
 
 async fn what_has_no_exact_json_form_has_none(cx: &Context) -> Outcome {
     let session = cx.session().await?;
-    for code in ["float('nan')", "[float('inf')]", "{1: 2}", "{1, 2}", "object()", "b'x'", "1j", "[print]"] {
+    let integers = ["2**64", "-2**63 - 1", "10**30", "[10**400]", "{'a': [True, 0.5, 2**64]}"];
+    let others = ["float('nan')", "[float('inf')]", "{1: 2}", "{1, 2}", "object()", "b'x'", "1j", "[print]"];
+    for code in integers.into_iter().chain(others) {
         let result = session.run(code).await?;
         result.expect_completed()?;
         ensure_eq(&format!("whether {code} has a value"), result.value().is_some(), true)?;

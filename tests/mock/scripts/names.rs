@@ -30,7 +30,12 @@ pub(crate) fn script(case: &str) -> Option<Script> {
             when(Matcher::contains("pair = (1, 2)"))
                 .binds("pair", ScriptedValue::object("(1, 2)", "tuple"))
                 .binds("nan", ScriptedValue::object("[nan]", "list"))
-                .binds("lone", ScriptedValue::object("'\\ud800'", "str")),
+                .binds("lone", ScriptedValue::object("'\\ud800'", "str"))
+                .binds("high", ScriptedValue::object("18446744073709551616", "int"))
+                .binds("low", ScriptedValue::object("-9223372036854775809", "int"))
+                .binds("huge", ScriptedValue::object("[1…]", "list"))
+                .binds("most", serde_json::json!(u64::MAX))
+                .binds("least", serde_json::json!([i64::MIN])),
         ],
         "limits_of_a_repr_that_make_no_sense_are_refused" => vec![binds_x()],
         "a_name_is_bound_to_what_the_host_gives" => {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use hibernaculum::{ByteSize, FileKind, NamespaceFilter, Outcome, Sandbox, Session};
+use hibernaculum::{ByteSize, FileKind, NamespaceFilter, Outcome, Sandbox, Session, Timeout};
 
 use super::table::table;
 use crate::failure::Failure;
@@ -87,13 +87,19 @@ pub(super) fn time(outcome: &Outcome) -> String {
     text
 }
 
-pub(super) async fn limits(sandbox: &Sandbox) -> Result<String, Failure> {
+/// What holds here. `hib` sets no limits of a sandbox: those are its backend's own.
+pub(super) async fn limits(sandbox: &Sandbox, timeout: Timeout) -> Result<String, Failure> {
     let info = sandbox.info().await?;
     let features = sandbox.backend().features();
+    let timeout = match timeout {
+        Timeout::After(time) => format!("{time:?} (--timeout)"),
+        _ => "as long as it takes".to_owned(),
+    };
     let mut text = format!("isolation {}, network {}\n", info.isolation.name(), info.network);
+    let _ = writeln!(text, "time of each input: {timeout}");
     let _ = writeln!(
         text,
-        "this backend can limit: {}",
+        "no other limit is set; this backend could limit: {}",
         list(features.limits.iter().map(|limit| limit.name().to_owned()))
     );
     Ok(text)

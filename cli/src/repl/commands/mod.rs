@@ -8,7 +8,7 @@ mod table;
 
 use std::fmt::Write as _;
 
-use hibernaculum::Sandbox;
+use hibernaculum::{Sandbox, Timeout};
 
 use super::branches::Branches;
 use crate::failure::Failure;
@@ -16,6 +16,8 @@ use crate::failure::Failure;
 /// What a command can look at, and change.
 pub(super) struct Scene<'a> {
     pub(super) sandbox: &'a Sandbox,
+    /// How long each input may take.
+    pub(super) timeout: Timeout,
     pub(super) branches: &'a mut Branches,
 }
 
@@ -54,7 +56,7 @@ const TABLE: &[(&str, &str, &str, Action)] = &[
     (":vars", "[PREFIX]", "the session's names: types, sizes, previews", Action::Vars),
     (":files", "[DIR]", "the files of the working directory", Action::Files),
     (":time", "", "where the time of the last execution went", Action::Time),
-    (":limits", "", "what the sandbox may use, and what it cannot limit", Action::Limits),
+    (":limits", "", "the limits that are set, and what else the backend could limit", Action::Limits),
     (":info", "", "the session, its Python and its sandbox", Action::Info),
     (":reset", "", "forgets all names; the interpreter goes on", Action::Reset),
     (":undo", "[N]", "back to before the last input, or the last N", Action::Undo),
@@ -102,13 +104,13 @@ pub(super) async fn run(line: &str, scene: &mut Scene<'_>) -> Result<Done, Failu
         Ok(asked) => asked,
         Err(told) => return Ok(Done::Say(told)),
     };
-    let Scene { sandbox, branches } = scene;
+    let Scene { sandbox, timeout, branches } = scene;
     let session = branches.session();
     Ok(Done::Say(match action {
         Action::Vars => look::vars(session, rest).await?,
         Action::Files => look::files(sandbox, rest).await?,
         Action::Time => branches.last().map_or_else(|| "nothing has run yet\n".to_owned(), look::time),
-        Action::Limits => look::limits(sandbox).await?,
+        Action::Limits => look::limits(sandbox, *timeout).await?,
         Action::Info => look::info(session, sandbox).await?,
         Action::Reset => {
             branches.before_input().await;

@@ -31,7 +31,7 @@ def list_files(workdir: str, path: Any, page: Callable[[List[Dict[str, Any]]], N
     with open_directory(workdir, names) as directory:
         entries = sorted(os.listdir(directory))
         if len(entries) > _MOST:
-            problem = f"it has {len(entries)} entries, and at most {_MOST} are listed"
+            problem = f"it has {len(entries)} entries, and at most {_MOST} are listed; code can list it in any case"
             raise RefusedError("files.refused", "/".join(names) or ".", problem)
         for entry in entries:
             try:

@@ -38,9 +38,9 @@ def bundle(value: Any) -> Tuple[Dict[str, str], Dict[str, Any]]:
     metadata: Dict[str, Any] = {}
     kind = type(value)
     if kind is not type and hasattr(kind, "_repr_mimebundle_"):
-        told = _asked(value, "_repr_mimebundle_")
+        told = _asked(value, "_repr_mimebundle_", include=None, exclude=None)
         if isinstance(told, tuple) and len(told) == 2:
-            told, metadata = told
+            told, metadata = told[0], told[1] if isinstance(told[1], dict) else {}
         if isinstance(told, dict):
             data.update(told)
     for mime, method in FORMS:
@@ -54,9 +54,14 @@ def bundle(value: Any) -> Tuple[Dict[str, str], Dict[str, Any]]:
     return {str(mime): _text(form) for mime, form in data.items() if form is not None}, metadata
 
 
-def _asked(value: Any, method: str) -> Any:
+def _asked(value: Any, method: str, **options: Any) -> Any:
+    """What a method tells, asked as IPython asks; one that knows none of the options is asked without."""
     try:
-        return getattr(value, method)()
+        return getattr(value, method)(**options)
+    except TypeError as problem:
+        # raised by the call itself, before the first line of the method
+        is_of_the_call = problem.__traceback__ is not None and problem.__traceback__.tb_next is None
+        return _asked(value, method) if options and is_of_the_call else None
     except Exception:
         return None
 

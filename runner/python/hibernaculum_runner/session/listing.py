@@ -2,8 +2,8 @@
 
 Whatever a class may define for itself is left alone: `__repr__`, `__len__`, `__sizeof__`, `__getattr__`, properties,
 and what a metaclass makes of them. So an object is told by the *exact* type that it has: a table knows how to tell the
-builtin ones, numpy's arrays, pandas' frames and series, torch's tensors; everything else is told by its type's name
-alone. The libraries' own attributes (`DataFrame.shape`) are theirs and not the user's.
+builtin ones, `libraries` numpy's arrays, pandas' frames and series, torch's tensors; everything else is told by its
+type's name alone.
 
 ```
 name ─▶ facts of its type, made once a listing ─▶ teller(value)
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import _thread
 import io
-import sys
 from itertools import islice
 from json.encoder import encode_basestring
 from types import (
@@ -34,33 +33,18 @@ from types import (
     TracebackType,
     WrapperDescriptorType,
 )
-from typing import Any, Callable, Dict, FrozenSet, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, List, Tuple
 
-from .names import shallow_size, type_name
+from .libraries import ITEMS, NO, UNKNOWN, YES, Teller, Told, short, teller_of
+from .names import module_of, shallow_size, type_name
 
 MOST = 10_000  # names told at most; the rest is counted
 PREVIEW = 200  # characters of a preview
 _NAME = 200  # characters of a name
-_ITEMS = 20  # elements that a preview looks at
 _SAMPLE = 200  # elements whose types are looked at
 _WEIGHED = 8  # elements whose sizes are
 _DIGITS = 600  # bits beyond which an integer is not written out
 
-YES, NO, UNKNOWN = '"yes"', '"no"', '"unknown"'
-
-
-class Told(NamedTuple):
-    """What a teller knows of a value. `serialisable` is JSON already."""
-
-    preview: str
-    shape: Optional[Tuple[int, ...]] = None
-    size: Optional[int] = None
-    serialisable: str = UNKNOWN
-
-
-Teller = Callable[[Any], Told]
-
-_type_module = type.__dict__["__module__"].__get__
 _mro = type.__dict__["__mro__"].__get__
 _module_names = ModuleType.__dict__["__dict__"].__get__
 
@@ -128,15 +112,6 @@ class _Facts:
         )
 
 
-def module_of(kind: type) -> str:
-    """A type's module, as its definition gave it; nothing where it gave no text."""
-    try:
-        module = _type_module(kind)
-    except AttributeError:
-        return ""
-    return module if type(module) is str else ""
-
-
 # -- kinds -----------------------------------------------------------------------------------------------------------
 
 _CALLABLES = (FunctionType, BuiltinFunctionType, MethodType, MethodDescriptorType, WrapperDescriptorType)
@@ -201,8 +176,8 @@ def _tell_frozenset(value: Any) -> Told:
 def _tell_sequence(value: Any, opening: str, closing: str) -> Told:
     length = len(value)
     sample = _some(value)
-    inside = ", ".join(map(_short, sample[:_ITEMS]))
-    if length > _ITEMS:
+    inside = ", ".join(map(short, sample[:ITEMS]))
+    if length > ITEMS:
         inside += ", …"
     return Told(opening + inside + closing, (length,), _estimate(value, length, sample), _saved(sample, length))
 
@@ -210,8 +185,8 @@ def _tell_sequence(value: Any, opening: str, closing: str) -> Told:
 def _tell_dict(value: Dict[Any, Any]) -> Told:
     length = len(value)
     keys, values = _some(value), _some(value.values())
-    inside = ", ".join([f"{_short(key)}: {_short(item)}" for key, item in zip(keys[:_ITEMS], values)])
-    if length > _ITEMS:
+    inside = ", ".join([f"{short(key)}: {short(item)}" for key, item in zip(keys[:ITEMS], values)])
+    if length > ITEMS:
         inside += ", …"
     size = _estimate(value, length, keys) + _elements(length, values)
     return Told("{" + inside + "}", (length,), size, _saved(keys + values, 2 * length))
@@ -225,20 +200,6 @@ def _some(value: Iterable[Any]) -> List[Any]:
             continue
 
 
-def _short(item: Any) -> str:
-    """An element of a container: an atom as it is, anything else by its type."""
-    kind = type(item)
-    if kind is int:
-        return repr(item) if item.bit_length() <= 64 else "<int>"
-    if kind is str or kind is bytes:
-        return repr(item) if len(item) <= 24 else repr(item[:24])[:-1] + "…"
-    if kind is float or kind is bool or item is None or kind is complex:
-        return repr(item)
-    closed = _CLOSED.get(id(kind))
-    return closed if closed is not None else f"<{type_name(kind)}>"
-
-
-_CLOSED = {id(list): "[…]", id(tuple): "(…)", id(dict): "{…}", id(set): "{…}"}
 _SAVED = frozenset(map(id, (type(None), bool, int, float, complex, str, bytes, bytearray, range)))
 
 
@@ -335,44 +296,6 @@ _TELLERS: Dict[int, Teller] = {
     for kind in kinds
 }
 
-# -- tellers: libraries ----------------------------------------------------------------------------------------------
-
-
-def _tell_array(value: Any) -> Told:
-    shape, dtype = value.shape, value.dtype
-    preview = f"{dtype} array"
-    if dtype.kind in "biufc" and value.size:
-        first = value.flat[:_ITEMS].tolist()
-        preview += " [" + ", ".join(map(repr, first)) + (", …]" if value.size > _ITEMS else "]")
-    return Told(preview, shape, value.nbytes, UNKNOWN if dtype.hasobject else YES)
-
-
-def _tell_frame(value: Any) -> Told:
-    columns = [
-        f"{column if type(column) is str else _short(column)} {dtype}"
-        for column, dtype in zip(value.columns[:_ITEMS], value.dtypes.iloc[:_ITEMS])
-    ]
-    more = ", …" if value.shape[1] > _ITEMS else ""
-    return Told(", ".join(columns) + more, value.shape, int(value.memory_usage(index=True, deep=False).sum()))
-
-
-def _tell_series(value: Any) -> Told:
-    return Told(f"{value.dtype} series", value.shape, int(value.memory_usage(index=True, deep=False)))
-
-
-def _tell_tensor(value: Any) -> Told:
-    preview = f"{value.dtype} tensor on {value.device}"
-    return Told(preview, tuple(value.shape), value.element_size() * value.nelement())
-
-
-# (the module that has the class, its name) -> how to tell of it
-_LIBRARIES: Dict[Tuple[str, str], Teller] = {
-    ("numpy", "ndarray"): _tell_array,
-    ("pandas", "DataFrame"): _tell_frame,
-    ("pandas", "Series"): _tell_series,
-    ("torch", "Tensor"): _tell_tensor,
-}
-
 
 def _teller(kind: type, name: str, module: str) -> Teller:
     known = _TELLERS.get(id(kind))
@@ -383,15 +306,8 @@ def _teller(kind: type, name: str, module: str) -> Teller:
         return _tell_module
     if any(base is type for base in bases):
         return _tell_class
-    library = module.partition(".")[0]
-    teller = _LIBRARIES.get((library, name))
-    if teller is not None and _public(library, name) is kind:
-        return teller
+    library = teller_of(kind)
+    if library is not None:
+        return library
     shown = f"<{name} object>" if module in ("builtins", "__main__", "") else f"<{module}.{name} object>"
     return lambda value: Told(shown)
-
-
-def _public(library: str, name: str) -> Any:
-    """What a module that is loaded binds to a name, without asking the module."""
-    module = sys.modules.get(library)
-    return _module_names(module).get(name) if type(module) is ModuleType else None

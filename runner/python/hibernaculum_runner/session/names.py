@@ -11,9 +11,19 @@ from typing import Any
 type_name = type.__dict__["__name__"].__get__
 """The name of a type, as its definition gave it."""
 
+_type_module = type.__dict__["__module__"].__get__
 _flags_of = type.__dict__["__flags__"].__get__
 _HEAP_TYPE = 1 << 9
 _TYPE_SUBCLASS = 1 << 31
+
+
+def module_of(kind: type) -> str:
+    """A type's module, as its definition gave it; nothing where it gave no text."""
+    try:
+        module = _type_module(kind)
+    except AttributeError:
+        return ""
+    return module if type(module) is str else ""
 
 
 def is_class(value: Any) -> bool:

@@ -127,9 +127,11 @@ def _why_inexact(value: Any) -> str:
     kind = type(value)
     if kind is list or kind is dict:
         return (
-            "it holds something that JSON cannot say exactly, is nested more than "
-            f"{JSON_DEPTH} deep, or has more than {JSON_ELEMENTS:,} elements"
+            "it holds something that JSON cannot say exactly (an integer beyond 64 bits is such a thing), is nested "
+            f"more than {JSON_DEPTH} deep, or has more than {JSON_ELEMENTS:,} elements"
         )
-    if kind is float or kind is str or kind is int:
+    if kind is int:
+        return "most readers of JSON make an integer beyond 64 bits a float; its `repr` has all digits"
+    if kind is float or kind is str:
         return "JSON cannot say this value exactly"
     return f"JSON cannot say a `{type_name(kind)[:200]}` exactly"

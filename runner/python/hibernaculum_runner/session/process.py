@@ -20,7 +20,7 @@ from ..frames import REFUSED, UNKNOWN_METHOD, result
 from ..frames import error as refusal
 from ..linux import die_with_parent
 from ..parts import Parts
-from . import figures, limits, mainmodule, multiprocess, randomness, unraisable
+from . import figures, libraries, limits, mainmodule, multiprocess, randomness, unraisable
 from .asynchronous import Asynchronous
 from .connection import DEFECT, Connection
 from .displays import Displays
@@ -128,6 +128,7 @@ class Session:
                 "multiprocessing.popen_forkserver": multiprocess.amend_spawn,
                 "multiprocessing.pool": multiprocess.amend_pool,
                 "concurrent.futures.process": multiprocess.amend_executor,
+                **dict.fromkeys(libraries.LIBRARIES, libraries.hold),
             }
         ).install()
         sys.addaudithook(_flush_before_children(text))

@@ -1,8 +1,9 @@
 """The value of a trailing expression, as it travels: a bounded repr, JSON where that is exact, the type's name.
 
-JSON is *exact* when reading it back gives an equal value of the same types: None, bool, int, finite float, str
-without lone surrogates, and lists and dicts (with str keys) of those, of exactly these types. A tuple is not (JSON
-would make it a list), NaN is not, a subclass of int is not. Finding out runs no user code.
+JSON is *exact* when reading it back gives an equal value of the same types: None, bool, int of 64 bits (-2**63 to
+2**64 - 1: the host reads a longer one as a float), finite float, str without lone surrogates, and lists and dicts (with
+str keys) of those, of exactly these types. A tuple is not (JSON would make it a list), NaN is not, a subclass of int is
+not. Finding out runs no user code.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from .names import type_name
 JSON_ELEMENTS = 1_000_000  # a longer value has no JSON: nobody should wait for it unasked
 _PIECE = 1 << 20  # characters that are encoded at once to count their bytes: a text may have a billion
 JSON_DEPTH = 100  # the host reads 128 levels
+_LEAST, _MOST = -(2**63), 2**64 - 1
 
 _repr = repr  # user code may rebind it
 # by address: a metaclass may define `__hash__` and `__eq__`
-_STR, _LIST, _DICT = id(str), id(list), id(dict)
+_INT, _STR, _LIST, _DICT = id(int), id(str), id(list), id(dict)
 _ATOMS = frozenset(map(id, (type(None), bool, int, float, str)))
 _EXACT = _ATOMS | {_LIST, _DICT}
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
@@ -43,7 +45,7 @@ def capture(value: Any, limit: int) -> Value:
     kind = type(value)
     text = shown(value)
     if kind is int:
-        exact: Optional[str] = text if text[0] != "<" else None  # "<…": too long for int-to-str
+        exact: Optional[str] = text if _LEAST <= value <= _MOST else None
     elif kind is str and _LONG < len(text) <= limit and _is_like_json(text):
         exact = AS_REPR
     else:
@@ -98,6 +100,8 @@ def exact_json(value: Any, limit: int) -> Optional[str]:
         return float.__repr__(value) if isfinite(value) else None
     if kind is bool:
         return "true" if value else "false"
+    if kind is int:
+        return int.__repr__(value) if _LEAST <= value <= _MOST else None
     if kind is list or kind is dict:
         if not _is_exact(value):
             return None
@@ -106,13 +110,14 @@ def exact_json(value: Any, limit: int) -> Optional[str]:
     try:
         text = _encode(value)
         text.encode()
-    except (ValueError, RecursionError, MemoryError):  # NaN, a lone surrogate, an int too long for text
+    except (ValueError, RecursionError, MemoryError):  # NaN, a lone surrogate
         return None
     return text if len(text) <= limit else None
 
 
 def _is_exact(value: Any) -> bool:
-    """Looks at types only, level by level; `map` and `set` do it without a Python step for each element."""
+    """Looks at types and at the sizes of ints, level by level; without a Python step for each element, but where ints
+    stand among other things."""
     level, elements = [value], 0
     for _ in range(JSON_DEPTH):
         deeper: list = []
@@ -127,6 +132,10 @@ def _is_exact(value: Any) -> bool:
             kinds = set(map(id, map(type, container)))
             if not kinds <= _EXACT:
                 return False
+            if _INT in kinds:
+                ints = container if len(kinds) == 1 else [item for item in container if type(item) is int]
+                if min(ints) < _LEAST or max(ints) > _MOST:
+                    return False
             if _LIST in kinds or _DICT in kinds:
                 deeper += [item for item in container if type(item) is list or type(item) is dict]
         if not deeper:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -21,14 +20,20 @@ from ..mainmodule import PACKAGES
 from .shell import EXIT_CODE, end, expanded
 from .table import Call, Function, UsageError
 
+_UNREACHABLE = "the package index cannot be reached from here; install from files: `--no-index --find-links DIRECTORY`"
+_NO_SUCH = "there is no such package, or none for this Python"
 _WHY = (
-    (("No space left on device", "Errno 28", "Disk quota exceeded"), "there is no room left where packages go"),
     (
-        ("Failed to establish a new connection", "Temporary failure in name resolution", "Network is unreachable",
-         "Connection refused", "ProxyError", "Timeout", "SSLError"),
-        "the package index cannot be reached from here; install from files: `--no-index --find-links DIRECTORY`",
+        ("No space left on device", "Errno 28", "Disk quota exceeded", "Errno 122", "File too large", "Errno 27"),
+        "there is no room left where packages go",
     ),
-    (("No matching distribution found",), "there is no such package, or none for this Python"),
+    (
+        ("Failed to establish a new connection", "Failed to resolve", "name resolution", "Name or service not known",
+         "Network is unreachable", "No route to host", "Connection refused", "Connection reset", "timed out",
+         "TimeoutError", "ProxyError", "SSLError", "Max retries exceeded"),
+        _UNREACHABLE,
+    ),
+    (("No matching distribution found", "Could not find a version that satisfies"), _NO_SUCH),
     (("ResolutionImpossible", "conflicting dependencies"), "what was asked for does not go together"),
     (("is not a supported wheel",), "the wheel is for another Python or another machine"),
     (("Permission denied", "Read-only file system"), "the directory for packages cannot be written"),
@@ -36,7 +41,7 @@ _WHY = (
 
 
 def _pip(call: Call) -> None:
-    words = shlex.split(expanded(call.arguments, call.frame))
+    words = call.words(expanded(call.arguments, call.frame))
     if not words:
         raise call.wrong("it needs a command, as in `%pip install requests`")
     if importlib.util.find_spec("pip") is None:
@@ -79,7 +84,7 @@ def _see(directory: str) -> None:
 
 def _stream(command: List[str]) -> Tuple[int, List[str]]:
     """Runs pip and prints what it says; its exit code, and its last lines."""
-    environment = {"PIP_RETRIES": "2", "PIP_ROOT_USER_ACTION": "ignore", **os.environ}
+    environment = {"PIP_RETRIES": "2", "PIP_DEFAULT_TIMEOUT": "5", "PIP_ROOT_USER_ACTION": "ignore", **os.environ}
     last: Deque[str] = deque(maxlen=100)
     sys.stdout.flush()
     process = subprocess.Popen(
@@ -105,11 +110,17 @@ def _stream(command: List[str]) -> Tuple[int, List[str]]:
 
 
 def _why(last: List[str]) -> str:
-    text = "".join(last)
-    for signs, why in _WHY:
-        if any(sign in text for sign in signs):
-            return why
-    return next((line[6:].strip() for line in reversed(last) if line.startswith("ERROR:")), "")
+    """What pip's own words say went wrong; what it prints of packages and their builds is not asked.
+
+    The last one counts, but for one: an index that was not reached has no packages either.
+    """
+    told = [line.strip() for line in reversed(last)]
+    told = [line for line in told if line.startswith(("ERROR:", "WARNING:", "OSError:"))]
+    found = [why for line in told for signs, why in _WHY if any(sign in line for sign in signs)]
+    if not found:
+        return next((line[6:].strip() for line in told if line.startswith("ERROR:")), "")
+    saw_versions = any("(from versions: " in line and "(from versions: none)" not in line for line in told)
+    return _UNREACHABLE if found[0] is _NO_SUCH and _UNREACHABLE in found and not saw_versions else found[0]
 
 
 def _tidy(directory: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from typing import Any, Dict, Optional
 
@@ -62,7 +61,7 @@ def _env(call: Call) -> Any:
 
 def _run(call: Call) -> None:
     options, rest = call.flags("in")
-    words = shlex.split(expanded(rest, call.frame))
+    words = call.words(expanded(rest, call.frame))
     if not words:
         raise call.wrong("it needs a file, as in `%run train.py --fast`")
     path = os.path.expanduser(words[0])
@@ -77,7 +76,8 @@ def _run(call: Call) -> None:
     before = {name: names.get(name) for name in ("__file__", "__name__")}
     argv, folder = sys.argv, os.path.dirname(os.path.abspath(path))
     space: Dict[str, Any] = names if "i" in options else {"__builtins__": names["__builtins__"]}
-    space["__file__"], space["__name__"] = path, "__file__" if "n" in options else "__main__"
+    stem = os.path.splitext(os.path.basename(path))[0]
+    space["__file__"], space["__name__"] = path, stem if "n" in options else "__main__"
     sys.argv = [path, *words[1:]]
     sys.path.insert(0, folder)
     try:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -121,7 +120,7 @@ def _sx(call: Call) -> List[str]:
 def _script(call: Call) -> None:
     program = {"bash": _SHELL, "sh": "/bin/sh"}.get(call.name, sys.executable)
     options, rest = call.flags("", "", ("out=", "err=", "no-raise-error"))
-    words = shlex.split(rest)
+    words = call.words(rest)
     if call.name == "script":
         if not words:
             raise call.wrong("it needs a program, as in `%%script perl`")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import difflib
+import shlex
 import sys
 from types import FrameType
 from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
@@ -80,6 +81,13 @@ class Call(NamedTuple):
                 raise self.wrong(f"there is no option {option!r}; it takes {', '.join(known) or 'none'}")
             rest = after
         return options, rest
+
+    def words(self, text: str) -> List[str]:
+        """A line as a shell would cut it."""
+        try:
+            return shlex.split(text)
+        except ValueError as problem:  # a quote that is not closed, a backslash at the end
+            raise self.wrong(f"{text!r} is no line of words: {str(problem).lower()}") from None
 
     def number(self, value: str, option: str) -> int:
         """A whole number above 0, for an option."""
