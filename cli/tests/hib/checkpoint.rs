@@ -1,7 +1,5 @@
 //! `hib checkpoint`, and what else saves a session or begins with a saved one.
 
-#![expect(clippy::indexing_slicing, reason = "a test may fail loudly")]
-
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
