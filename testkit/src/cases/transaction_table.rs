@@ -54,7 +54,7 @@ struct Line {
 }
 
 impl Line {
-    fn fate(&self, end: End) -> Fate {
+    fn fate(self, end: End) -> Fate {
         let [completed, failed, interrupted, timed_out, crashed] = self.fates;
         match end {
             End::Completed => completed,
