@@ -7,11 +7,11 @@
 //!            └─ Ctrl-C ─▶ interrupt; again ─▶ the end of everything
 //! ```
 //!
-//! After the last cell comes the farewell: what Python does when a program ends (`farewell.py`).
+//! After the last cell the session is saved, if it is to be. Then comes the farewell: what Python does when a program ends (`farewell.py`).
 
 use hibernaculum::{
-    Error, EventKind, Execution, ExecutionError, ExecutionId, ExecutionRequest, InputToken, Outcome,
-    OutputStream, Script, Session, StateAfter, StdinPolicy,
+    CheckpointRequest, Error, EventKind, Execution, ExecutionError, ExecutionId, ExecutionRequest,
+    InputToken, Outcome, OutputStream, Script, Session, StateAfter, StdinPolicy,
 };
 
 use super::args::RunArgs;
@@ -20,7 +20,7 @@ use super::once::Before;
 use super::show::Show;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::terminal::{Answers, Output, Signals, Wish};
+use crate::terminal::{Answers, Output, Progress, Signals, Wish};
 
 /// What Python does when a program ends. A session that is closed does none of it by itself.
 pub(crate) const FAREWELL: &str = include_str!("farewell.py");
@@ -67,8 +67,24 @@ impl<'a> Drive<'a> {
                 break;
             }
         }
+        if let (Some(name), None, false) = (&self.args.checkpoint_after, first_failure, lost) {
+            self.save(name).await?;
+        }
         let ended = if lost { Exit::OK } else { self.farewell(stdin, show).await? };
         Ok(first_failure.unwrap_or(ended))
+    }
+
+    /// Saves the session, and says as what; before the farewell, which leaves nothing to be saved.
+    async fn save(&mut self, name: &str) -> Result<(), Failure> {
+        let waiting = Progress::waiting(&format!("saving {name}"));
+        let saved = self.session.checkpoint(CheckpointRequest::portable().name(name)).await;
+        drop(waiting);
+        let saved = saved?;
+        self.output.remark(&format!("saved as {} ({name})", saved.id)).await?;
+        for warning in &saved.warnings {
+            self.output.remark(warning).await?;
+        }
+        Ok(())
     }
 
     /// Has threads waited for, `atexit` run and files closed. Of a session whose state is lost, nothing of the program is left that could do it.

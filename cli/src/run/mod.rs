@@ -18,13 +18,12 @@ mod source;
 use std::io;
 use std::time::Duration;
 
-use hibernaculum::CheckpointRequest;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::place::Place;
-use crate::terminal::{Output, Progress, Signals};
+use crate::terminal::{Output, Signals};
 
 pub(crate) use args::RunArgs;
 pub(crate) use cell::{Cell, Job};
@@ -61,25 +60,8 @@ async fn in_session(args: &RunArgs, job: Job) -> Result<Exit, Failure> {
     };
     let mut output = Output::new();
     let ended = Drive::new(args, &place.session, &mut output, &mut signals).all(job).await;
-    let ended = match (&args.checkpoint_after, ended) {
-        (Some(name), Ok(Exit::OK)) => save(&place, name, &mut output).await,
-        (_, ended) => ended,
-    };
     close(place, &mut output).await?;
     ended
-}
-
-/// Saves the session, and says as what.
-async fn save(place: &Place, name: &str, output: &mut Output) -> Result<Exit, Failure> {
-    let waiting = Progress::waiting(&format!("saving {name}"));
-    let saved = place.session.checkpoint(CheckpointRequest::portable().name(name)).await;
-    drop(waiting);
-    let saved = saved?;
-    output.remark(&format!("saved as {} ({name})", saved.id)).await?;
-    for warning in &saved.warnings {
-        output.remark(warning).await?;
-    }
-    Ok(Exit::OK)
 }
 
 /// What the job came to does not depend on how well the place was tidied up: trouble is told, no more.
