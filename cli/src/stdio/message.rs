@@ -66,7 +66,14 @@ pub(super) fn read(line: &[u8]) -> Result<Request, Answer> {
     };
     let message: Value = match serde_json::from_slice(line) {
         Ok(message) => message,
-        Err(error) => return refuse(Value::Null, -32700, "a line is no JSON", error.to_string()),
+        Err(error) => {
+            // The longest integers cannot be read at all, and with them no `id`.
+            let beyond = numbers::beyond_64_bits(line).filter(|_| error.to_string().contains("out of range"));
+            return match beyond {
+                Some(number) => Err(answer(Value::Null, Err(beyond_64_bits(&number)))),
+                None => refuse(Value::Null, -32700, "a line is no JSON", error.to_string()),
+            };
+        }
     };
     let Value::Object(mut message) = message else {
         let why = "it is no object; several requests at once are sent as several lines".to_owned();
@@ -97,13 +104,16 @@ pub(super) fn read(line: &[u8]) -> Result<Request, Answer> {
         return refuse(told, -32602, "the parameters are not understood", "they are no object".to_owned());
     }
     if let Some(number) = numbers::beyond_64_bits(line) {
-        let shown: String = number.chars().take(80).collect();
-        let why = format!("64 bits do not hold {shown}, which would arrive as another number");
-        let how = "send it as a string, and have code make an `int` of it";
-        let refusal = Refusal::new(-32602, "the parameters are not understood", why, how);
-        return Err(answer(told, Err(refusal)));
+        return Err(answer(told, Err(beyond_64_bits(&number))));
     }
     Ok(Request { id, method, params })
+}
+
+fn beyond_64_bits(number: &str) -> Refusal {
+    let shown: String = number.chars().take(80).collect();
+    let why = format!("64 bits do not hold {shown}, which would arrive as another number");
+    let how = "send it as a string, and have code make an `int` of it";
+    Refusal::new(-32602, "the parameters are not understood", why, how)
 }
 
 /// The answer to a request.

@@ -78,12 +78,13 @@ fn progress_of(line: &[&str], data: &Path) -> (String, String) {
         .output()
         .unwrap();
     let stdout = String::from_utf8(ended.stdout).unwrap();
-    assert!(ended.status.success(), "{stdout}");
     // What was drawn waits in the terminal.
     let mut shown = Vec::new();
     rustix::fs::fcntl_setfl(&person, OFlags::NONBLOCK).unwrap();
     let _ = person.read_to_end(&mut shown);
-    (stdout, String::from_utf8(shown).unwrap())
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(ended.status.success(), "{stdout}{shown}");
+    (stdout, shown)
 }
 
 #[test]
