@@ -114,7 +114,7 @@ impl DaytonaProvider {
     ///
     /// # Errors
     ///
-    /// [`SandboxError::Service`], [`SandboxError::ServiceRefused`] or [`SandboxError::ServiceBusy`].
+    /// [`hibernaculum_core::SandboxError::Service`], `ServiceRefused` or `ServiceBusy`.
     ///
     /// # Cancel safety
     ///
