@@ -21,6 +21,9 @@ pub(crate) fn script(case: &str) -> Option<Script> {
         "what_has_an_exact_json_form_has_it" => vec![
             is("True", true),
             is("-7", -7),
+            is("-2**63", i64::MIN),
+            is("2**63", json!(1_u64 << 63)),
+            is("[2**64 - 1, True]", json!([u64::MAX, true])),
             is("2.5", 2.5),
             is("'grün\\n'", "grün\n"),
             is("[1, [2, None]]", json!([1, [2, null]])),
