@@ -1,5 +1,7 @@
 //! `hib stdio` ends when it shall, whoever does not read what it says.
 
+#![expect(clippy::indexing_slicing, reason = "a test may fail loudly")]
+
 use serde_json::json;
 
 use crate::stdio::Client;
