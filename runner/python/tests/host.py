@@ -22,7 +22,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from hibernaculum_runner import frames, proof  # noqa: E402
+from hibernaculum_runner import frames, processes, proof  # noqa: E402
 
 PACKAGE = os.path.dirname(os.path.abspath(frames.__file__))
 RUNNER_DIR = os.path.dirname(PACKAGE)
@@ -405,10 +405,11 @@ class Host:
             if self.boot["linger_ms"]:
                 self.process.send_signal(signal.SIGTERM)
             self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired as late:
+            left = {pid: processes.status(pid) for pid in [self.process.pid, *processes.descendants(self.process.pid)]}
             self.process.kill()
             self.process.wait()
-            raise
+            raise AssertionError(f"the keeper does not end; it and what is below it: {left}") from late
         finally:
             self.errors.close()
             shutil.rmtree(self.folder, ignore_errors=True)

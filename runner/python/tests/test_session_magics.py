@@ -81,12 +81,14 @@ class Magics(SessionCase):
         self.assertEqual(self.run_code(code).value, f"['6 a b 5 {{nobody}} {os.environ['HOME']} {{}}']")
 
     def test_an_interrupt_ends_a_command_and_its_children(self) -> None:
-        request = self.session.begin("!sleep 600 & sleep 601; true")
+        first, second = f"6000.{os.getpid()}", f"6001.{os.getpid()}"  # nobody else's
+        request = self.session.begin(f"!sleep {first} & sleep {second}; true")
         self.host.control.notify("watch", session=self.session.name, execution=self.session.execution)
         time.sleep(0.3)
         self.host.control.notify("interrupt", session=self.session.name, execution=self.session.execution)
         self.assertEqual(self.session.connection.answer(request)["status"], "interrupted")
-        self.assertEqual(self.run_code("left = !pgrep -f 'sleep 60[01]' | xargs\nleft").value in ("[]", "['']"), True)
+        left = f"left = !pgrep -f 'sleep 600[01].{os.getpid()}' | xargs\nleft"
+        self.assertIn(self.run_code(left).value, ("[]", "['']"))
 
     def test_an_interrupt_of_the_wait_for_a_stubborn_command_ends_it_at_once(self) -> None:
         request = self.begin("!trap '' INT; echo $$$$; while :; do sleep 600; done")
