@@ -2,13 +2,21 @@
 # Runs the runner's own tests on one Python: `runner_tests.sh PYTHON`, with HIBERNACULUM_SMOKE=1 those about what differs
 # between versions of CPython.
 set -euo pipefail
-cd "$(dirname "$0")/../runner/python"
+cd "$(dirname "$0")/.."
+
+# On a copy: bytecode that is left beside the sources would have cargo build the runner, and all that needs it, again.
+copy=$(mktemp -d)
+log=$(mktemp)
+trap 'rm -rf "$log" "$copy"' EXIT
+chmod 755 "$copy"
+mkdir "$copy/runner"
+cp -r runner/python "$copy/runner/"
+ln -s "$PWD/docs" "$copy/docs"
+cd "$copy/runner/python"
 
 top=()
 [[ ! -e tests/__init__.py ]] || top=(-t .)
 export PYTHONPATH=$PWD
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
 tests=(discover -s tests "${top[@]}")
 if [[ ${HIBERNACULUM_SMOKE-} == 1 ]]; then
     PYTHONPATH+=:$PWD/tests
