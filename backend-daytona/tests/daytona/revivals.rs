@@ -185,10 +185,16 @@ async fn one_that_stands_still_is_woken_and_nothing_is_lost() {
     let code = "import time\nfor n in range(30):\n    print(n)\n    time.sleep(0.02)\n6 * 7";
     let running = within(session.start(code)).await.unwrap();
     assert!(scene.service.pause_sandbox(&scene.sandboxes().remove(0)));
+    within(async {
+        while !scene.service.sandboxes().iter().any(|(_, state)| state == "paused") {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
     // Whoever stands still does not answer; that is noticed where a connection breaks.
-    tokio::time::sleep(Duration::from_millis(100)).await;
     scene.service.sever();
     let result = within(running).await.unwrap();
+    assert!(!scene.asked(START).is_empty(), "it was woken by us");
     let lines: Vec<_> = (0..30).map(|n| n.to_string()).collect();
     assert_eq!(result.stdout.text.lines().collect::<Vec<_>>(), lines);
     assert_eq!(result.value().unwrap().repr, "42");
