@@ -11,7 +11,8 @@ trap 'rm -rf "$log" "$copy"' EXIT
 chmod 755 "$copy"
 mkdir "$copy/runner"
 cp -r runner/python "$copy/runner/"
-ln -s "$PWD/docs" "$copy/docs"
+# What its tests look at outside the runner.
+ln -s "$PWD/docs" "$PWD/.ci" "$copy/"
 cd "$copy/runner/python"
 
 top=()
