@@ -70,7 +70,8 @@ class Keeper:
                         _let_go_of_output()
                 elif fd == _LIFELINE and data == b"":
                     poll.unregister(_LIFELINE)
-                    self._terminated = self._terminated or self._lifeline_counts
+                    if self._lifeline_counts:  # only ever set: the signal's handler sets it between any two steps
+                        self._terminated = True
             status = _reap(supervisor)
         ready = ready or bool(_read(started))  # it may have ended just after
         processes.end_descendants()

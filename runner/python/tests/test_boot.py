@@ -12,6 +12,30 @@ from typing import Any
 
 from host import PATIENCE, RUNNER_DIR, Host, bundle, eventually, is_alive, stage0
 
+# A keeper that is terminated while it makes up its mind about the end of its stdin.
+TERMINATED_AT_THE_LAST_MOMENT = '''
+import os, signal, time
+from hibernaculum_runner.keeper import Keeper
+
+class Interrupted(Keeper):
+    @property
+    def _lifeline_counts(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return False
+
+    @_lifeline_counts.setter
+    def _lifeline_counts(self, value):
+        pass
+
+keeper = Interrupted(60_000, "no-socket", [])
+started, _writer = os.pipe()
+supervisor = os.fork()
+if supervisor == 0:
+    time.sleep(30)
+    os._exit(0)
+print(keeper.keep(supervisor, started))
+'''
+
 
 class BootTest(unittest.TestCase):
     def with_module(self, source: str, **more: Any) -> Host:
@@ -175,6 +199,14 @@ class BootTest(unittest.TestCase):
             host.gone()
             self.assertFalse(is_alive(session.pid))
             self.assertFalse(is_alive(host.ready["pid"]))
+
+    def test_a_keeper_is_terminated_even_while_its_stdin_ends(self) -> None:
+        ended = subprocess.run(
+            [sys.executable, "-c", TERMINATED_AT_THE_LAST_MOMENT],
+            env={**os.environ, "PYTHONPATH": RUNNER_DIR},
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=PATIENCE, check=True,
+        )  # fmt: skip
+        self.assertEqual(ended.stdout, b"(None, False)\n")
 
 
 if __name__ == "__main__":
