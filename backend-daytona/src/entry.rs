@@ -16,7 +16,7 @@ use hibernaculum_engine::boot::wait_ready;
 use hibernaculum_engine::{Boot, BootPlace, BootTunnel, Ready, STAGE0};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::api::{Api, Command, Sandbox, Toolbox};
 use crate::inquiry;
@@ -36,6 +36,8 @@ const PORT_COUNT: u16 = 10_000;
 /// How long is waited between two knocks while Python starts.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// For how long a tunnel that refuses us may be somebody else's: until our process finds that its port is taken, and ends.
+const STRANGER: Duration = Duration::from_secs(10);
 /// From how many times on that somebody else answered the preview URL is tried, too: until the tunnel listens, the port proxy answers 502, and where it lets
 /// no WebSockets through it may do so for ever.
 const TURNED: u32 = 6;
@@ -160,6 +162,7 @@ impl Entry<'_> {
     /// Knocks until the tunnel answers, or its process has ended.
     async fn meet(&self, process: Process, workdir: &str, port: u16) -> Result<Begun, Error> {
         let (mut pause, mut turned) = (FIRST_PAUSE, 0);
+        let mut refused_since = None;
         loop {
             let mut transport = match self.way.get() {
                 Transport::Auto if turned >= TURNED && turned % 2 == 1 => Transport::Preview,
@@ -187,7 +190,11 @@ impl Entry<'_> {
                         process,
                     })));
                 }
-                Err(Knock::Refused(why)) => return Err(not_started(format!("its tunnel refused: {why}"))),
+                Err(Knock::Refused(why))
+                    if refused_since.get_or_insert_with(Instant::now).elapsed() > STRANGER =>
+                {
+                    return Err(not_started(format!("its tunnel refused: {why}")));
+                }
                 Err(knock) => {
                     turned += u32::from(!matches!(knock, Knock::Broken(_)));
                     tracing::debug!(%knock, "the runner does not answer yet");

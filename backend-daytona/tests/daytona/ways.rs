@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hibernaculum_backend_daytona::Transport;
-use hibernaculum_testkit::daytona::StandInConfig;
+use hibernaculum_testkit::daytona::{Fault, Faults, On, StandInConfig, When};
 
 use crate::scene::{Scene, within};
 
@@ -36,4 +36,31 @@ async fn a_proxy_that_lets_no_websocket_through_is_gone_around() {
     assert_eq!(scene.create().await.unwrap_err().code(), "sandbox.start_timeout");
     scene.is_empty().await;
     scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_at_the_port_is_not_taken_for_the_runner() {
+    let scene = Scene::new().await;
+    let neighbour = scene.create().await.unwrap();
+    let port = scene.service.requests().iter().find_map(|request| port_of(&request.path)).unwrap();
+    let misrouted = |when| Faults::none().with(Fault::Misrouted { port }, On::Proxy, when);
+    // Where ours answers a little later, it was somebody else's turn.
+    scene.service.set_faults(misrouted(When::next(3)));
+    let (sandbox, session) = scene.session().await;
+    assert_eq!(within(session.execute("6 * 7")).await.unwrap().value().unwrap().repr, "42");
+    // Where it never does, the stranger's word is passed on.
+    scene.service.set_faults(misrouted(When::always()));
+    let error = scene.create().await.unwrap_err();
+    assert_eq!(error.code(), "sandbox.start");
+    assert!(error.to_string().contains("does not know the secret"), "{error}");
+    scene.service.set_faults(Faults::none());
+    within(sandbox.close()).await.unwrap();
+    within(neighbour.close()).await.unwrap();
+    scene.is_empty().await;
+    scene.close().await;
+}
+
+/// The port that a request to the port proxy is for.
+fn port_of(path: &str) -> Option<u16> {
+    path.split_once("/proxy/")?.1.split('/').next()?.parse().ok()
 }

@@ -59,6 +59,11 @@ pub enum Fault {
         /// How many bytes come.
         after: usize,
     },
+    /// The request goes to another port: where a proxy takes one sandbox for another, or sandboxes share their loopback. Of the port proxy.
+    Misrouted {
+        /// That port, of the host's loopback.
+        port: u16,
+    },
     /// A WebSocket ends: with 1006 in the middle of whatever it is in, without a word; with another code by a close frame, between two frames.
     Close {
         /// 1006, 1008, 1009 or another.

@@ -108,6 +108,7 @@ async fn forward(world: &Arc<World>, sandbox: &str, port: u16, path: &str, reque
         let (world, sandbox) = (world.clone(), sandbox.clone());
         world.clone().spawn(async move { world.stop_by_itself(&sandbox).await });
     }
+    let port = if let Some(Fault::Misrouted { port: other }) = fault { other } else { port };
     match exchange(world, port, path, request, fault).await {
         Ok(answer) => answer,
         Err(_) => Refusal::bad_gateway().into_response(),
