@@ -107,10 +107,23 @@ impl fmt::Display for Feature {
 /// Everything that a backend can do. What is not listed answers [`Error::Unsupported`].
 ///
 /// ```
-/// use hibernaculum_core::{Feature, Features, NetworkPolicy};
-/// let features = Features::new("mine", NetworkPolicy::Full).with([Feature::Interrupt]);
+/// use hibernaculum_core::{Feature, Features, Isolation, LimitKind, Limits, NetworkPolicy};
+///
+/// let features = Features::new("mine", NetworkPolicy::Full)
+///     .with([Feature::Interrupt])
+///     .with_limits([LimitKind::Cpus])
+///     .with_isolation([Isolation::Trusted]);
+///
+/// assert!(features.supports(Feature::Interrupt));
 /// assert!(features.require(Feature::Interrupt).is_ok());
 /// assert_eq!(features.require(Feature::Files).unwrap_err().code(), "unsupported");
+///
+/// assert!(features.require_limits(&Limits { cpus: Some(2.0), ..Limits::default() }).is_ok());
+/// assert!(features.require_limits(&Limits { processes: Some(9), ..Limits::default() }).is_err());
+/// assert!(features.require_network(&NetworkPolicy::Full).is_ok());
+/// assert!(features.require_network(&NetworkPolicy::Loopback).is_err());
+/// assert!(features.require_isolation(Isolation::Trusted).is_ok());
+/// assert!(features.require_isolation(Isolation::Machine).is_err());
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -45,6 +45,11 @@ pub fn catalogue() -> impl Iterator<Item = CatalogueRow> {
 }
 
 /// The catalogue as the Markdown of `docs/errors.md`.
+///
+/// ```
+/// let page = hibernaculum_core::error::catalogue_markdown();
+/// assert!(page.contains("## `session.unknown`"));
+/// ```
 pub fn catalogue_markdown() -> String {
     let mut page = String::from(
         "# Errors\n\nEvery error has a stable code, says what, why and how, and keeps its source. This page is made from the code;\n\

@@ -17,6 +17,13 @@ pub struct Unsupported {
 
 impl Unsupported {
     /// A feature that the backend does not offer.
+    ///
+    /// ```
+    /// use hibernaculum_core::{Error, Feature, Unsupported};
+    ///
+    /// let refusal = Error::from(Unsupported::feature("mine", Feature::Files));
+    /// assert_eq!(refusal.to_string(), "the backend `mine` does not offer the feature `files`");
+    /// ```
     pub fn feature(backend: &str, feature: Feature) -> Self {
         Self {
             backend: backend.to_owned(),

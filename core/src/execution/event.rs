@@ -29,6 +29,13 @@ pub struct Event {
 
 impl Event {
     /// An event, for those who implement a backend.
+    ///
+    /// ```
+    /// use hibernaculum_core::{Event, EventKind, ExecutionId};
+    ///
+    /// let event = Event::new(1, ExecutionId::new(), jiff::Timestamp::now(), EventKind::Started);
+    /// assert!(!event.is_last());
+    /// ```
     pub fn new(seq: u64, execution: ExecutionId, at: Timestamp, kind: EventKind) -> Self {
         Self { seq, execution, at, kind }
     }

@@ -11,6 +11,13 @@ pub struct InputToken(String);
 
 impl InputToken {
     /// A token, for those who implement a backend. At most 128 characters are kept.
+    ///
+    /// ```
+    /// use hibernaculum_core::InputToken;
+    ///
+    /// assert_eq!(InputToken::new("in_7").as_str(), "in_7");
+    /// assert_eq!(InputToken::new(&"x".repeat(200)).as_str().len(), 128);
+    /// ```
     pub fn new(text: &str) -> Self {
         Self(text.chars().take(128).collect())
     }

@@ -49,6 +49,14 @@ pub struct Outcome {
 
 impl Outcome {
     /// An outcome that says no more than how it ended.
+    ///
+    /// ```
+    /// use hibernaculum_core::{Outcome, StateAfter, Status};
+    ///
+    /// let mut outcome = Outcome::new(Status::Completed, StateAfter::Kept);
+    /// outcome.warnings.push("the disk is nearly full".into());
+    /// assert_eq!(outcome.value, None);
+    /// ```
     pub fn new(status: Status, state: StateAfter) -> Self {
         Self {
             status,

@@ -92,6 +92,17 @@ pub enum Codec {
 }
 
 /// A blob that a store holds: what [`crate::CheckpointWriter::put`] gives, and what [`crate::CheckpointStore::blob`] takes.
+///
+/// ```
+/// use hibernaculum_core::{BlobId, ByteSize, Codec, StoredBlob};
+///
+/// let name: BlobId = "0123456789abcdef".repeat(4).parse()?;
+/// let plain = StoredBlob::raw(name, ByteSize::kib(64));
+/// let packed = plain.clone().zstd(ByteSize::kib(9)).copy(Some("b".into()));
+/// assert_eq!((plain.codec, plain.stored), (Codec::Raw, ByteSize::kib(64)));
+/// assert_eq!((packed.codec, packed.bytes, packed.stored), (Codec::Zstd, ByteSize::kib(64), ByteSize::kib(9)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StoredBlob {

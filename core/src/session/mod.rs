@@ -207,6 +207,13 @@ pub struct SessionInfo {
 
 impl SessionInfo {
     /// A session that was opened just now and is idle. For those who implement a backend.
+    ///
+    /// ```
+    /// use hibernaculum_core::{SandboxId, SessionId, SessionInfo, SessionState};
+    ///
+    /// let info = SessionInfo::new(SessionId::new(), SandboxId::new());
+    /// assert_eq!(info.state, SessionState::Idle);
+    /// ```
     pub fn new(id: SessionId, sandbox: SandboxId) -> Self {
         let now = Timestamp::now();
         Self {
