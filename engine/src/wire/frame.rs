@@ -83,6 +83,14 @@ impl FrameCodec {
     }
 
     /// Sets the limit for frames whose header has not been read yet: small for a hello, [`MAX_FRAME`] after it.
+    ///
+    /// ```
+    /// use hibernaculum_engine::wire::{FrameCodec, frame::MAX_FRAME};
+    ///
+    /// let mut codec = FrameCodec::new(4096); // enough for a hello
+    /// codec.set_limit(MAX_FRAME);
+    /// assert_eq!(codec.limit(), MAX_FRAME);
+    /// ```
     pub fn set_limit(&mut self, limit: usize) {
         *self = Self::new(limit);
     }

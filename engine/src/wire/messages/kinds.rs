@@ -39,6 +39,17 @@ macro_rules! kinds {
         impl $name {
             /// Reads the parameters of `method` as its type.
             ///
+            /// ```
+            /// use hibernaculum_engine::wire::messages::ControlNotice;
+            /// use serde_json::value::RawValue;
+            ///
+            /// let params = RawValue::from_string(r#"{"session":"ses_1","execution":7}"#.to_owned())?;
+            /// let notice = ControlNotice::parse("interrupt", &params)?;
+            /// assert!(matches!(notice, ControlNotice::Interrupt(interrupt) if interrupt.execution == 7));
+            /// assert!(matches!(ControlNotice::parse("levitate", &params)?, ControlNotice::Unknown { .. }));
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            ///
             /// # Errors
             ///
             /// [`Violation::Contents`](crate::wire::Violation::Contents) where they do not have its shape. A method
