@@ -183,6 +183,31 @@ pub enum Crash {
 }
 
 /// What a [`Rule::computes`](crate::Rule::computes) sees: the code, and what happened in its session before it ends.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), hibernaculum_core::Error> {
+/// use hibernaculum_backend_mock::{Ending, Matcher, Script, when};
+/// use hibernaculum_core::{Sandbox, SandboxSpec};
+///
+/// let mock = Script::in_order([
+///     when("depth = 3").binds("depth", 3),
+///     when(Matcher::regex(r"^dig\((\d+)\)$")?).computes(|scene| {
+///         let by: u64 = scene.group(1).parse().unwrap_or(0);
+///         let depth = scene.value_of("depth").and_then(|depth| depth.json.as_ref()?.as_u64());
+///         Ending::Value((depth.unwrap_or(0) + by).into())
+///     }),
+/// ])
+/// .backend()?;
+///
+/// let sandbox = Sandbox::create(&mock.backend(), SandboxSpec::default()).await?;
+/// let session = sandbox.session().await?;
+/// session.execute("depth = 3").await?;
+/// assert_eq!(session.execute("dig(4)").await?.json(), Some(&7.into()));
+/// sandbox.close().await?;
+/// mock.verify().await;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Scene<'a> {
     pub(crate) code: &'a str,

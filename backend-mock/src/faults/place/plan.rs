@@ -195,6 +195,11 @@ pub enum CrashBy {
 
 impl PlaceFaults {
     /// No faults yet. The same seed and the same faults do the same.
+    ///
+    /// ```
+    /// let faults = hibernaculum_backend_mock::faults::PlaceFaults::seeded(7);
+    /// assert_eq!(faults.seed(), 7);
+    /// ```
     pub fn seeded(seed: u64) -> Self {
         Self { seed, faults: Vec::new() }
     }
@@ -213,6 +218,13 @@ impl PlaceFaults {
     }
 
     /// Adds damage to streams.
+    ///
+    /// ```
+    /// use hibernaculum_backend_mock::faults::{At, Damage, Direction, PlaceFaults, StreamFault};
+    ///
+    /// let cut = StreamFault::new(Direction::ToHost, At::Byte(1000), Damage::Disconnect);
+    /// let faults = PlaceFaults::seeded(1).stream(cut);
+    /// ```
     #[must_use]
     pub fn stream(self, fault: StreamFault) -> Self {
         self.fault(PlaceFault::Stream(fault))
@@ -235,6 +247,11 @@ impl PlaceFaults {
     }
 
     /// The seed.
+    ///
+    /// ```
+    /// let faults = hibernaculum_backend_mock::faults::PlaceFaults::seeded(7);
+    /// println!("the dice were thrown with {}", faults.seed());
+    /// ```
     pub fn seed(&self) -> u64 {
         self.seed
     }
