@@ -1,0 +1,272 @@
+"""Checks that the libraries show how each of their public methods is called; `house.py` calls it.
+
+The rule: a method has an example in its own docs, or an example of its type calls it by name: one in the docs
+of the type or the trait, or in those of one of its `impl` blocks. That holds for the methods of public traits,
+handles, builders and specs, for constructors, for whatever can fail or takes an argument.
+
+Exempt is only the plain getter of a plain value: `fn name(&self) -> T`, which has nothing to show that its
+signature does not say. A type that has an async method is a handle, one that has a method from itself to
+itself is a builder, and neither is a plain value; what may fail, or gives the type itself anew, is no getter.
+
+Whatever is `pub` in the text is public: the compiler sees to that (`unreachable_pub`). What a macro makes is
+judged by the text of the macro.
+"""
+
+import re
+from pathlib import Path
+from typing import Dict, Iterator, List, NamedTuple, Set, Tuple
+
+# Packages that are published and whose functions nobody calls: a program, and what it measures with.
+NO_LIBRARIES = {"cli", "benches"}
+
+# `Type::method` of what needs no example all the same, with the reason.
+EXCEPTIONS: Dict[str, str] = {}
+
+OPAQUE = re.compile(r'//[^\n]*|/\*.*?\*/|\bb?r(#*)".*?"\1|"(?:\\.|[^"\\])*"|\'(?:\\[^\']+|[^\\\'\n])\'', re.S)
+REPEATED = re.compile(r"\$\(|\)\s*[,;]?[*+?](?=\s)")
+SPACE = re.compile(r"\s+|//[^\n]*")
+DOC = re.compile(r"///(.*)\n")
+ITEM = re.compile(
+    r"(?P<pub>pub )?(?:const |async |unsafe )*"
+    r"(?P<kind>impl\b|trait\b|struct\b|enum\b|mod\b|fn\b|macro_rules!) ?(?P<name>\$?\w+)?"
+)
+SETTER = re.compile(r"^(\w+): (.*) => \|.*")  # an entry in a macro's list of setters
+SELF = re.compile(r"fn \w+(?:<.*?>)?\( ?(?P<self>(?:&(?:'\w+ )?)?(?:mut )?self)\b(?P<alone>,? ?\))?")
+GIVES = re.compile(r"\) -> (.*?)(?: where .*)?$")
+TESTS = re.compile(r"(^|/)tests?(/|\.rs$)|_tests?\.rs$")
+CLOSES = {"(": ")", "[": "]", "{": "}"}
+
+
+class Method(NamedTuple):
+    """What somebody can call: `owner` is its type or trait, `head` its signature on one line."""
+
+    path: str
+    line: int
+    owner: str
+    name: str
+    doc: List[str]
+    head: str
+    of_trait: bool
+
+
+class Crate:
+    """What the sources of a crate show: its methods, and by type what is told of the type."""
+
+    def __init__(self, files: Dict[str, str]) -> None:
+        """Read the texts of the files, by path."""
+        self.methods: List[Method] = []
+        self.docs: Dict[str, List[str]] = {}
+        for path, text in files.items():
+            if not TESTS.search(path):
+                masked = OPAQUE.sub(lambda found: re.sub(r"[^\n]", " ", found.group()), text)
+                Reader(self, path, text, masked).read(0, len(text), "", False)
+
+    def unshown(self) -> Iterator[Method]:
+        """Give the methods that no example calls."""
+        rich = {method.owner for method in self.methods if makes_rich(method)}
+        for method in self.methods:
+            implements = r"|\bfn " if method.of_trait else ""
+            by_name = re.compile(rf"(?:\.|::{implements}){method.name}(?:::<.*?>)?\(")
+            shown = any(by_name.search(line) for line in code(self.docs.get(method.owner, [])))
+            if not (shown or list(code(method.doc)) or is_exempt(method, rich)):
+                yield method
+
+
+def libraries(root: Path) -> Iterator[Dict[str, str]]:
+    """Give for each published library the texts of its sources, by path."""
+    for manifest in sorted([root / "Cargo.toml", *root.glob("*/Cargo.toml")]):
+        text, folder = manifest.read_text(encoding="utf-8"), manifest.parent
+        published = "[package]" in text and not re.search(r"^publish\s*=\s*false", text, re.M)
+        if published and folder.name not in NO_LIBRARIES:
+            files = sorted((folder / "src").rglob("*.rs"))
+            yield {str(file.relative_to(root)): file.read_text(encoding="utf-8") for file in files}
+
+
+def code(doc: List[str]) -> Iterator[str]:
+    """Give the lines of Rust in a doc comment."""
+    tags = None
+    for line in doc:
+        fence = re.match(r"\s*```(.*)", line)
+        if fence:
+            tags = fence.group(1).strip() if tags is None else None
+        elif tags is not None and set(re.split(r"[,\s]+", tags)) <= {"", "rust", "no_run", "should_panic"}:
+            yield line
+
+
+def makes_rich(method: Method) -> bool:
+    """Tell whether a method makes its type a handle or a builder."""
+    takes = SELF.search(method.head)
+    turns = bool(takes) and takes.group("self") in {"self", "mut self"} and gives(method) in {"Self", method.owner}
+    return " async fn" in f" {method.head}" or turns
+
+
+def is_exempt(method: Method, rich: Set[str]) -> bool:
+    """Tell whether a method is the plain getter of a plain value, or a known exception."""
+    takes = SELF.search(method.head)
+    getter = bool(takes) and takes.group("alone") and takes.group("self") in {"self", "&self"}
+    plain = gives(method) not in {"", "Self", method.owner} and "Result<" not in gives(method)
+    value = not method.of_trait and method.owner not in rich
+    return bool(getter and plain and value) or f"{method.owner}::{method.name}" in EXCEPTIONS
+
+
+def gives(method: Method) -> str:
+    """Give the type of a method's result; empty for nothing."""
+    found = GIVES.search(method.head)
+    return found.group(1).strip() if found else ""
+
+
+class Reader:
+    """Reads one file; `masked` is its text with blanks for comments and literals."""
+
+    def __init__(self, crate: Crate, path: str, text: str, masked: str) -> None:
+        """Read into a crate."""
+        self.crate, self.path, self.text, self.masked = crate, path, text, masked
+
+    def read(self, at: int, end: int, owner: str, of_trait: bool) -> None:
+        """Read the items between two places, which belong to a type, a trait or nobody."""
+        doc: List[str] = []
+        attributes = ""
+        while at < end:
+            found = DOC.match(self.text, at) or SPACE.match(self.text, at)
+            if found:
+                doc += found.groups()
+                at = found.end()
+            elif self.masked.startswith("#", at):
+                start, at = at, self.closing(self.masked.find("[", at), end)
+                attributes += self.text[start:at]
+            else:
+                start, body, at = self.item(at, end)
+                if "cfg(test)" not in attributes and "doc(hidden)" not in attributes:
+                    self.take(start, body, at, doc, owner, of_trait)
+                doc, attributes = [], ""
+
+    def take(self, start: int, body: int, end: int, doc: List[str], owner: str, of_trait: bool) -> None:
+        """Take one item for what it is, and read what is in it."""
+        head = SETTER.sub(r"pub fn \1(mut self, _: \2) -> Self", " ".join(self.masked[start:body].split()))
+        found = ITEM.match(head)
+        kind = found.group("kind") if found else ""
+        name = (found and found.group("name")) or ""
+        if kind == "fn" and (of_trait or found.group("pub")) and "$" not in name:  # a macro's use names it
+            line = self.text.count("\n", 0, start) + 1
+            self.crate.methods.append(Method(self.path, line, owner, name, doc, head, of_trait))
+        elif kind in {"struct", "enum"}:
+            self.crate.docs.setdefault(name, []).extend(doc)
+        elif kind == "mod":
+            self.read(body + 1, end - 1, "", False)
+        elif kind == "trait" and found.group("pub"):
+            self.crate.docs.setdefault(name, []).extend(doc)
+            self.read(body + 1, end - 1, name, True)
+        elif kind == "impl" and implemented(head):
+            self.crate.docs.setdefault(implemented(head), []).extend(doc)
+            self.read(body + 1, end - 1, implemented(head), False)
+        elif kind == "macro_rules!":
+            self.arms(body + 1, end - 1)
+        elif owner and re.fullmatch(r"\w+!", head):
+            self.read(body + 1, end - 1, owner, False)
+
+    def arms(self, at: int, end: int) -> None:
+        """Read what the arms of a macro make, without the signs for what is repeated."""
+        for arm in re.finditer(r"=>\s*\{", self.masked[at:end]):
+            start, past = at + arm.end(), self.closing(at + arm.end() - 1, end)
+            text, masked = list(self.text), list(self.masked)
+            for sign in REPEATED.finditer(self.masked, start, past):
+                text[sign.start() : sign.end()] = masked[sign.start() : sign.end()] = " " * len(sign.group())
+            Reader(self.crate, self.path, "".join(text), "".join(masked)).read(start, past - 1, "", False)
+
+    def item(self, at: int, end: int) -> Tuple[int, int, int]:
+        """Give where an item begins, where its body does (or its `;`), and where it ends."""
+        start = at
+        while at < end:
+            sign = self.masked[at]
+            if sign == "{":
+                return start, at, self.closing(at, end)
+            if sign == ";":
+                return start, at, at + 1
+            at = self.closing(at, end) if sign in CLOSES else at + 1
+        return start, end, end
+
+    def closing(self, at: int, end: int) -> int:
+        """Give the place after the bracket that closes the one at `at`."""
+        deep = 0
+        for place in range(at, end):
+            deep += (self.masked[place] in "([{") - (self.masked[place] in ")]}")
+            if not deep:
+                return place + 1
+        return end
+
+
+def implemented(head: str) -> str:
+    """Give the type of an inherent impl; empty for the impl of a trait, whose methods are told of in the trait."""
+    deep, plain = 0, ""
+    for before, sign in zip(f" {head}", head):
+        deep += sign == "<"
+        plain += sign if not deep else ""
+        deep -= sign == ">" and before not in "-="
+    found = re.match(r"(?:unsafe )?impl (?:\w+::)*(\$?\w+)", plain)
+    return found.group(1) if found and " for " not in plain.split(" where ")[0] else ""
+
+
+SAMPLE = """
+/// ```
+/// Den::new().warm(3);
+/// ```
+pub struct Den<T>(T);
+impl<T: Fn() -> u8> Den<T> {
+    pub fn new() -> Self { Den("{") }
+    #[must_use = "it is winter"]
+    pub fn warm(mut self, by: u8) -> Self { self }
+    pub const fn builder_of_nothing(self) -> Self { self } // BAD: it is only told, never called
+    pub fn depth(&self) -> u8 { 3 } // BAD: a getter, but of a builder
+    /// ```text
+    /// den.dig()
+    /// ```
+    pub async fn dig(&self) {} // BAD: a picture is no example
+    pub(crate) fn hidden(&self, by: u8) {}
+    setters! {
+        /// ```
+        /// Den::new().moss(1);
+        /// ```
+        moss: u8 => |moss| moss;
+        /// Den::new().snow(1);
+        snow: Option<u8> => |snow| snow; // BAD
+    }
+}
+impl<T> Clone for Den<T> { fn clone(&self) -> Self { Den(1) } }
+pub trait Sleeps {
+    /// ```no_run
+    /// bear.sleep();
+    /// ```
+    fn sleep(&self);
+    fn wake(&self) -> u8; // BAD: a trait's getter
+}
+trait Private { fn nobody(&self); }
+pub enum Bear { Brown }
+impl Bear {
+    pub fn name(&self) -> &str { "brown" }
+    pub fn eat(&self, what: &str) -> u8 { 1 } // BAD
+    pub fn parse() -> Result<u8, ()> { Ok(1) } // BAD
+}
+macro_rules! bears {
+    ($(#[$meta:meta])* $($name:ident,)+) => {
+        $(
+            pub struct $name;
+            impl $name {
+                /// ```
+                /// Polar::swim();
+                /// ```
+                pub fn swim() {}
+                pub fn dive() {} // BAD
+            }
+        )+
+    };
+}
+pub fn free(bear: Bear) {} // BAD
+#[cfg(test)]
+mod tests { pub fn not_public(bear: u8) {} }
+"""
+
+
+def cannot_fail() -> bool:
+    """Tell whether the check is blind: what it says of the sample is not what the sample says of itself."""
+    marked = {number for number, line in enumerate(SAMPLE.splitlines(), 1) if "// BAD" in line}
+    return {method.line for method in Crate({"sample.rs": SAMPLE}).unshown()} != marked
