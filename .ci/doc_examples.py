@@ -1,12 +1,8 @@
 """Checks that the libraries show how each of their public methods is called; `house.py` calls it.
 
-The rule: a method has an example in its own docs, or an example of its type calls it by name: one in the docs
-of the type or the trait, or in those of one of its `impl` blocks. That holds for the methods of public traits,
-handles, builders and specs, for constructors, for whatever can fail or takes an argument.
-
-Exempt is only the plain getter of a plain value: `fn name(&self) -> T`, which has nothing to show that its
-signature does not say. A type that has an async method is a handle, one that has a method from itself to
-itself is a builder, and neither is a plain value; what may fail, or gives the type itself anew, is no getter.
+The rule: a method or a function has an example in its own docs, or an example of its type calls it by name: one
+in the docs of the type or the trait, or in those of one of its `impl` blocks. An async one says besides what
+becomes of things when its future is dropped.
 
 Whatever is `pub` in the text is public: the compiler sees to that (`unreachable_pub`). What a macro makes is
 judged by the text of the macro.
@@ -14,16 +10,12 @@ judged by the text of the macro.
 
 import re
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, Set, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Tuple
 
 # Packages that are published and whose functions nobody calls: a program, and what it measures with.
 NO_LIBRARIES = {"cli", "benches"}
 
-# `Type::method` of what needs no example all the same, with the reason.
-EXCEPTIONS: Dict[str, str] = {}
-
 OPAQUE = re.compile(r'//[^\n]*|/\*.*?\*/|\bb?r(#*)".*?"\1|"(?:\\.|[^"\\])*"|\'(?:\\[^\']+|[^\\\'\n])\'', re.S)
-REPEATED = re.compile(r"\$\(|\)\s*[,;]?[*+?](?=\s)")
 SPACE = re.compile(r"\s+|//[^\n]*")
 DOC = re.compile(r"///(.*)\n")
 ITEM = re.compile(
@@ -31,8 +23,6 @@ ITEM = re.compile(
     r"(?P<kind>impl\b|trait\b|struct\b|enum\b|mod\b|fn\b|macro_rules!) ?(?P<name>\$?\w+)?"
 )
 SETTER = re.compile(r"^(\w+): (.*) => \|.*")  # an entry in a macro's list of setters
-SELF = re.compile(r"fn \w+(?:<.*?>)?\( ?(?P<self>(?:&(?:'\w+ )?)?(?:mut )?self)\b(?P<alone>,? ?\))?")
-GIVES = re.compile(r"\) -> (.*?)(?: where .*)?$")
 TESTS = re.compile(r"(^|/)tests?(/|\.rs$)|_tests?\.rs$")
 CLOSES = {"(": ")", "[": "]", "{": "}"}
 
@@ -61,15 +51,18 @@ class Crate:
                 masked = OPAQUE.sub(lambda found: re.sub(r"[^\n]", " ", found.group()), text)
                 Reader(self, path, text, masked).read(0, len(text), "", False)
 
-    def unshown(self) -> Iterator[Method]:
-        """Give the methods that no example calls."""
-        rich = {method.owner for method in self.methods if makes_rich(method)}
+    def lacking(self) -> Iterator[Tuple[Method, str]]:
+        """Give the methods that leave something unsaid, and what."""
         for method in self.methods:
+            name = f"{method.owner}::{method.name}" if method.owner else method.name
             implements = r"|\bfn " if method.of_trait else ""
             by_name = re.compile(rf"(?:\.|::{implements}){method.name}(?:::<.*?>)?\(")
             shown = any(by_name.search(line) for line in code(self.docs.get(method.owner, [])))
-            if not (shown or list(code(method.doc)) or is_exempt(method, rich)):
-                yield method
+            if not (shown or list(code(method.doc))):
+                yield method, f"no example calls `{name}`, in its docs or its type's"
+            waits = re.search(r"\basync fn\b|\) -> impl Future\b", method.head)
+            if waits and " # Cancel safety" not in method.doc:
+                yield method, f"`{name}` does not say `# Cancel safety`"
 
 
 def libraries(root: Path) -> Iterator[Dict[str, str]]:
@@ -91,28 +84,6 @@ def code(doc: List[str]) -> Iterator[str]:
             tags = fence.group(1).strip() if tags is None else None
         elif tags is not None and set(re.split(r"[,\s]+", tags)) <= {"", "rust", "no_run", "should_panic"}:
             yield line
-
-
-def makes_rich(method: Method) -> bool:
-    """Tell whether a method makes its type a handle or a builder."""
-    takes = SELF.search(method.head)
-    turns = bool(takes) and takes.group("self") in {"self", "mut self"} and gives(method) in {"Self", method.owner}
-    return " async fn" in f" {method.head}" or turns
-
-
-def is_exempt(method: Method, rich: Set[str]) -> bool:
-    """Tell whether a method is the plain getter of a plain value, or a known exception."""
-    takes = SELF.search(method.head)
-    getter = bool(takes) and takes.group("alone") and takes.group("self") in {"self", "&self"}
-    plain = gives(method) not in {"", "Self", method.owner} and "Result<" not in gives(method)
-    value = not method.of_trait and method.owner not in rich
-    return bool(getter and plain and value) or f"{method.owner}::{method.name}" in EXCEPTIONS
-
-
-def gives(method: Method) -> str:
-    """Give the type of a method's result; empty for nothing."""
-    found = GIVES.search(method.head)
-    return found.group(1).strip() if found else ""
 
 
 class Reader:
@@ -166,12 +137,16 @@ class Reader:
 
     def arms(self, at: int, end: int) -> None:
         """Read what the arms of a macro make, without the signs for what is repeated."""
+        text, masked = list(self.text), list(self.masked)
+        for sign in re.finditer(r"\$\(", self.masked[at:end]):
+            opens = at + sign.start()
+            closes = self.closing(opens + 1, end) - 1
+            past = re.compile(r"[^\s*+?]?[*+?]").match(self.masked, closes + 1)
+            for start, stop in (opens, opens + 2), (closes, past.end() if past else closes + 1):
+                text[start:stop] = masked[start:stop] = " " * (stop - start)
+        plain = Reader(self.crate, self.path, "".join(text), "".join(masked))
         for arm in re.finditer(r"=>\s*\{", self.masked[at:end]):
-            start, past = at + arm.end(), self.closing(at + arm.end() - 1, end)
-            text, masked = list(self.text), list(self.masked)
-            for sign in REPEATED.finditer(self.masked, start, past):
-                text[sign.start() : sign.end()] = masked[sign.start() : sign.end()] = " " * len(sign.group())
-            Reader(self.crate, self.path, "".join(text), "".join(masked)).read(start, past - 1, "", False)
+            plain.read(at + arm.end(), self.closing(at + arm.end() - 1, end) - 1, "", False)
 
     def item(self, at: int, end: int) -> Tuple[int, int, int]:
         """Give where an item begins, where its body does (or its `;`), and where it ends."""
@@ -215,12 +190,23 @@ impl<T: Fn() -> u8> Den<T> {
     pub fn new() -> Self { Den("{") }
     #[must_use = "it is winter"]
     pub fn warm(mut self, by: u8) -> Self { self }
-    pub const fn builder_of_nothing(self) -> Self { self } // BAD: it is only told, never called
-    pub fn depth(&self) -> u8 { 3 } // BAD: a getter, but of a builder
+    pub const fn depth(&self) -> u8 { 3 } // BAD
     /// ```text
     /// den.dig()
     /// ```
     pub async fn dig(&self) {} // BAD: a picture is no example
+    /// ```
+    /// den.sleep().await;
+    /// ```
+    pub async fn sleep(&self) {} // BAD: what if it is dropped?
+    /// ```
+    /// den.wake().await;
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// It wakes all the same.
+    pub async fn wake(&self) {}
     pub(crate) fn hidden(&self, by: u8) {}
     setters! {
         /// ```
@@ -237,13 +223,11 @@ pub trait Sleeps {
     /// bear.sleep();
     /// ```
     fn sleep(&self);
-    fn wake(&self) -> u8; // BAD: a trait's getter
+    fn snores(&self) -> u8; // BAD
 }
 trait Private { fn nobody(&self); }
 pub enum Bear { Brown }
 impl Bear {
-    pub fn name(&self) -> &str { "brown" }
-    pub fn eat(&self, what: &str) -> u8 { 1 } // BAD
     pub fn parse() -> Result<u8, ()> { Ok(1) } // BAD
 }
 macro_rules! bears {
@@ -251,6 +235,7 @@ macro_rules! bears {
         $(
             pub struct $name;
             impl $name {
+                pub(crate) fn fur(&self) -> u8 { let _ = ($($name,)*); self.told($name::X)?, }
                 /// ```
                 /// Polar::swim();
                 /// ```
@@ -269,4 +254,4 @@ mod tests { pub fn not_public(bear: u8) {} }
 def cannot_fail() -> bool:
     """Tell whether the check is blind: what it says of the sample is not what the sample says of itself."""
     marked = {number for number, line in enumerate(SAMPLE.splitlines(), 1) if "// BAD" in line}
-    return {method.line for method in Crate({"sample.rs": SAMPLE}).unshown()} != marked
+    return {method.line for method, _ in Crate({"sample.rs": SAMPLE}).lacking()} != marked

@@ -5,7 +5,7 @@ A rule that nobody checks is a wish. These are cheap, so all of them are checked
 knows or would take: the size of files, first lines that say what a module is for, lints that are expected
 with a reason and never just allowed, no notes to self, no path of somebody's machine, links that lead
 somewhere, both licences in every package that is published, examples of tests that are short, methods that
-show how they are called.
+show how they are called and say what becomes of them when they are dropped.
 """
 
 import ast
@@ -151,13 +151,12 @@ def licences() -> Iterator[Breach]:
 
 
 def examples() -> Iterator[Breach]:
-    """Check that the libraries show how each of their public methods is called."""
+    """Check that the libraries show how each of their public methods is called, and what dropping it does."""
     if doc_examples.cannot_fail():
         yield Breach(".ci/doc_examples.py", 1, "does not find what it should in its own sample")
     for sources in doc_examples.libraries(ROOT):
-        for method in doc_examples.Crate(sources).unshown():
-            name = f"{method.owner}::{method.name}" if method.owner else method.name
-            yield Breach(method.path, method.line, f"no example calls `{name}`, in its docs or its type's")
+        for method, what in doc_examples.Crate(sources).lacking():
+            yield Breach(method.path, method.line, what)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,13 @@ use crate::error::{Error, Unsupported};
 use crate::{HostLoss, Isolation, LimitKind, Limits, NetworkPolicy};
 
 /// One thing that a backend may be able to do.
+///
+/// ```
+/// use hibernaculum_core::Feature;
+///
+/// assert_eq!(Feature::LiveCheckpoints.name(), "live_checkpoints");
+/// println!("without it: {}", Feature::LiveCheckpoints.instead());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

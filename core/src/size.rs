@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(ByteSize::bytes(1000).to_string(), "1000B");
 /// assert_eq!(ByteSize::gib(1), ByteSize::kib(1024 * 1024));
 /// assert_eq!(ByteSize::kib(2).as_u64(), 2048);
+/// let buffer: Vec<u8> = Vec::with_capacity(ByteSize::kib(2).as_usize());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]

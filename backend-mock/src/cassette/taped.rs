@@ -98,6 +98,10 @@ impl Taped {
     /// # Errors
     ///
     /// [`ConfigError::Invalid`] where the file is missing and may not be recorded, cannot be read or is no cassette; what `real` says.
+    ///
+    /// # Cancel safety
+    ///
+    /// No file is written when the future is dropped; what `real` began is its own affair.
     pub async fn open<F>(
         file: impl AsRef<Path>,
         record: Record,

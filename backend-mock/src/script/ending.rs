@@ -223,6 +223,12 @@ pub(crate) trait Lookup: fmt::Debug {
 
 impl Scene<'_> {
     /// The code.
+    ///
+    /// ```
+    /// use hibernaculum_backend_mock::{Ending, Matcher, when};
+    ///
+    /// let rule = when(Matcher::any()).any_times().computes(|scene| Ending::Value(scene.code().len().into()));
+    /// ```
     pub fn code(&self) -> &str {
         self.code
     }
@@ -233,6 +239,12 @@ impl Scene<'_> {
     }
 
     /// The answers that the execution's questions got, in order.
+    ///
+    /// ```
+    /// use hibernaculum_backend_mock::{Ending, when};
+    ///
+    /// let rule = when("input('Name? ')").asks("Name? ").computes(|scene| Ending::Value(scene.answers().join(" ").into()));
+    /// ```
     pub fn answers(&self) -> &[String] {
         self.answers
     }

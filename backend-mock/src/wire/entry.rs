@@ -39,6 +39,7 @@ const HEAD: &str = "hibernaculum wire 1";
 /// let recorder = WireRecorder::new(ScriptedProvider::new(Script::default()));
 /// let text = recorder.cassette().write(); // to be kept in a file
 /// assert_eq!(WireCassette::read(&text)?, recorder.cassette());
+/// assert_eq!(recorder.cassette().features().backend, "mock");
 /// # Ok::<(), hibernaculum_core::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]

@@ -4,6 +4,15 @@ use super::{CatalogueRow, Explanation, Retry};
 use crate::Feature;
 
 /// The backend does not offer what was asked for; nothing was done.
+///
+/// ```
+/// use hibernaculum_core::{Feature, Retry, Unsupported};
+///
+/// let refusal = Unsupported::feature("mine", Feature::Files);
+/// assert_eq!(refusal.code(), "unsupported");
+/// assert_eq!(refusal.retry(), Retry::Never);
+/// assert_eq!(refusal.explain().how, Feature::Files.instead());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the backend `{backend}` does not offer {what}")]
 pub struct Unsupported {

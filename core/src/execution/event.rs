@@ -41,6 +41,14 @@ impl Event {
     }
 
     /// Whether no event follows: [`EventKind::Finished`] or [`EventKind::Failed`].
+    ///
+    /// ```
+    /// # async fn example(mut execution: hibernaculum_core::Execution) {
+    /// while let Some(event) = execution.next().await {
+    ///     println!("{}{}", event.seq, if event.is_last() { ", and no more" } else { "" });
+    /// }
+    /// # }
+    /// ```
     pub fn is_last(&self) -> bool {
         matches!(self.kind, EventKind::Finished(_) | EventKind::Failed { .. })
     }

@@ -23,6 +23,10 @@ impl InputToken {
     }
 
     /// The token's text.
+    ///
+    /// ```
+    /// assert_eq!(hibernaculum_core::InputToken::new("in_7").as_str(), "in_7");
+    /// ```
     pub fn as_str(&self) -> &str {
         &self.0
     }

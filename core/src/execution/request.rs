@@ -223,6 +223,14 @@ impl Timeout {
     pub const DEFAULT: Duration = Duration::from_secs(30);
 
     /// The time, where there is a bound.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use hibernaculum_core::Timeout;
+    ///
+    /// assert_eq!(Timeout::default().limit(), Some(Duration::from_secs(30)));
+    /// assert_eq!(Timeout::Unlimited.limit(), None);
+    /// ```
     pub fn limit(self) -> Option<Duration> {
         match self {
             Self::After(limit) => Some(limit),

@@ -16,6 +16,7 @@ pub const BLOB_LIMIT: usize = 8 << 20;
 /// use hibernaculum_core::BlobId;
 ///
 /// let id = BlobId::from_bytes([7; 32]);
+/// assert_eq!(id.as_bytes(), &[7; 32]);
 /// assert_eq!(id.to_string().parse(), Ok(id));
 /// assert!("../../etc/passwd".parse::<BlobId>().is_err());
 /// ```

@@ -138,6 +138,14 @@ impl<P: Provider> Engine<P> {
     }
 
     /// The provider.
+    ///
+    /// ```
+    /// # fn example<P: hibernaculum_engine::Provider>(engine: &hibernaculum_engine::Engine<P>) {
+    /// use hibernaculum_engine::Provider as _;
+    ///
+    /// println!("without the engine it offers {:?}", engine.provider().features());
+    /// # }
+    /// ```
     pub fn provider(&self) -> &P {
         &self.inner.provider
     }

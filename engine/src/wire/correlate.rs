@@ -20,9 +20,11 @@ use super::rpc::Id;
 ///
 /// let mut pending = Pending::new();
 /// let (slow, _) = (pending.insert("slow"), pending.insert("patient"));
+/// assert_eq!(pending.len(), 2);
 /// assert_eq!(pending.give_up(slow), Some("slow"));
 /// assert_eq!(pending.take(&Id::Number(slow)), Err(Unmatched::Settled(slow))); // its answer came too late
 /// assert_eq!(pending.drain().collect::<Vec<_>>(), [(2, "patient")]); // the connection ended
+/// assert!(pending.is_empty());
 /// ```
 #[derive(Debug)]
 pub struct Pending<T> {

@@ -78,6 +78,10 @@ impl FrameCodec {
     }
 
     /// The limit in force, in bytes after the header.
+    ///
+    /// ```
+    /// assert_eq!(hibernaculum_engine::wire::FrameCodec::new(4096).limit(), 4096);
+    /// ```
     pub fn limit(&self) -> usize {
         self.limit
     }

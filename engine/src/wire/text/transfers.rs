@@ -28,6 +28,7 @@ pub const MAX_UNNAMED_TRANSFERS: usize = 1024;
 /// let mut small = Transfers::new(4);
 /// small.chunk(1, b"1234")?;
 /// assert!(small.chunk(2, b"5").is_err()); // over the limit
+/// assert_eq!(small.held(), 4);
 /// assert_eq!(small.take(TransferRef { transfer: 1, bytes: 4 })?, b"1234");
 /// # Ok::<(), hibernaculum_engine::wire::WireError>(())
 /// ```
