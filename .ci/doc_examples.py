@@ -1,8 +1,8 @@
 """Checks that the libraries show how each of their public methods is called; `house.py` calls it.
 
-The rule: a method or a function has an example in its own docs, or an example of its type calls it by name: one
-in the docs of the type or the trait, or in those of one of its `impl` blocks. An async one says besides what
-becomes of things when its future is dropped.
+The rule: an example calls each method and function by its name: one in its own docs, or one of its type, which
+stands in the docs of the type or the trait, or in those of one of its `impl` blocks. A method of a trait may be
+shown by who implements it. An async one says besides what becomes of things when its future is dropped.
 
 Whatever is `pub` in the text is public: the compiler sees to that (`unreachable_pub`). What a macro makes is
 judged by the text of the macro.
@@ -55,10 +55,9 @@ class Crate:
         """Give the methods that leave something unsaid, and what."""
         for method in self.methods:
             name = f"{method.owner}::{method.name}" if method.owner else method.name
-            implements = r"|\bfn " if method.of_trait else ""
-            by_name = re.compile(rf"(?:\.|::{implements}){method.name}(?:::<.*?>)?\(")
-            shown = any(by_name.search(line) for line in code(self.docs.get(method.owner, [])))
-            if not (shown or list(code(method.doc))):
+            before = r"\.|::" + (r"|\bfn " if method.of_trait else "") + ("" if method.owner else r"|\b")
+            called = re.compile(rf"(?:{before}){method.name}(?:::<.*?>)?\(")
+            if not any(called.search(line) for line in code([*method.doc, *self.docs.get(method.owner, [])])):
                 yield method, f"no example calls `{name}`, in its docs or its type's"
             waits = re.search(r"\basync fn\b|\) -> impl Future\b", method.head)
             if waits and " # Cancel safety" not in method.doc:
@@ -191,6 +190,10 @@ impl<T: Fn() -> u8> Den<T> {
     #[must_use = "it is winter"]
     pub fn warm(mut self, by: u8) -> Self { self }
     pub const fn depth(&self) -> u8 { 3 } // BAD
+    /// ```
+    /// let den = Den::new();
+    /// ```
+    pub fn width(&self) -> u8 { 3 } // BAD: it shows another method
     /// ```text
     /// den.dig()
     /// ```
@@ -246,6 +249,10 @@ macro_rules! bears {
     };
 }
 pub fn free(bear: Bear) {} // BAD
+/// ```
+/// feed(3);
+/// ```
+pub fn feed(by: u8) {}
 #[cfg(test)]
 mod tests { pub fn not_public(bear: u8) {} }
 """

@@ -187,7 +187,7 @@ impl DaytonaBackendBuilder {
         /// sandbox it counts as used. Unset: 15 min.
         auto_stop: Duration => |time| Some(time);
 
-        /// After how long at rest the service archives a sandbox: whole minutes. Unset: the service's choice.
+        /// After how long at rest the service archives a sandbox: whole minutes, rounded up. Unset: the service's choice.
         auto_archive: Duration => |time| Some(time);
 
         /// After how long at rest the service deletes a sandbox: whole minutes, rounded up; zero deletes it as it stops. Unset: 1 h.
@@ -202,7 +202,7 @@ impl DaytonaBackendBuilder {
         /// How long a sandbox may take to start: more than zero, at most an hour. Unset: 5 min.
         start_timeout: Duration => |limit| Some(limit);
 
-        /// For how long a request to the service may be tried again that can be. Unset: 30 s.
+        /// For how long a request to the service may be tried again that can be; zero tries it once. Unset: 30 s.
         retry_budget: Duration => |budget| Some(budget);
 
         /// How the engine behaves. Its checkpoint store, where it has one, is taken before that of this builder; the builder's retention before its own.

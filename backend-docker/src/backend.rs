@@ -162,7 +162,7 @@ impl DockerBackendBuilder {
         self
     }
 
-    /// After how long a container is taken for left over where nobody can tell whether the program that made it lives. Unset: 24 h.
+    /// After how long a container is taken for left over where nobody can tell whether the program that made it lives: whole seconds. Unset: 24 h.
     ///
     /// ```
     /// use std::time::Duration;

@@ -48,7 +48,7 @@ pub struct CheckpointRequest {
     /// How much a portable one may save.
     #[serde(default)]
     pub limits: CheckpointLimits,
-    /// How long it may take, the queue included. Unset: 10 minutes for a portable one.
+    /// How long a portable one may take, the queue included; a live one takes no notice. Unset: 10 minutes.
     #[serde(default)]
     pub timeout: Option<Timeout>,
 }
@@ -72,14 +72,14 @@ pub struct CheckpointLimits {
 }
 
 impl CheckpointLimits {
-    /// Caps what one variable may take.
+    /// Caps what one variable may take, in raw bytes: one that takes more is skipped, and the manifest says so. Unset: no cap.
     #[must_use]
     pub fn variable(mut self, limit: ByteSize) -> Self {
         self.variable = Some(limit);
         self
     }
 
-    /// Caps what all may take together.
+    /// Caps what all may take together, in raw bytes: what comes beyond it is skipped, and the manifest says so. Unset: no cap.
     #[must_use]
     pub fn total(mut self, limit: ByteSize) -> Self {
         self.total = Some(limit);
@@ -101,14 +101,14 @@ impl CheckpointRequest {
         Self::new(CheckpointKind::Portable)
     }
 
-    /// Caps what a portable one saves.
+    /// Caps what a portable one saves; a live one takes no notice. Unset: no caps.
     #[must_use]
     pub fn limits(mut self, limits: CheckpointLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Sets how long it may take, the queue included.
+    /// Sets how long a portable one may take, the queue included. Unset: [`CheckpointRequest::TIMEOUT`], 10 minutes.
     #[must_use]
     pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
         self.timeout = Some(timeout.into());

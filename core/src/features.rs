@@ -135,7 +135,7 @@ impl fmt::Display for Feature {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Features {
-    /// The backend's name, as in the registry.
+    /// The backend's name: `local`, `docker`; the registry's where it is one of those.
     pub backend: String,
     /// What it offers.
     pub features: BTreeSet<Feature>,

@@ -26,7 +26,7 @@ pub struct FileInfo {
     pub size: ByteSize,
     /// When its content last changed.
     pub modified: Timestamp,
-    /// Its permission bits.
+    /// Its permission bits, as `chmod` takes them: `0o644`. 0 where they are not known.
     #[serde(default)]
     pub mode: u32,
 }
@@ -44,7 +44,7 @@ impl FileInfo {
         Self { path: path.into(), kind, size, modified, mode: 0 }
     }
 
-    /// Sets its permission bits.
+    /// Sets its permission bits, as `chmod` takes them.
     ///
     /// ```
     /// use hibernaculum_core::{ByteSize, FileInfo, FileKind};

@@ -120,7 +120,7 @@ pub struct Transferred {
 pub struct Skipped {
     /// Its path on the side that it would have come from.
     pub path: String,
-    /// Why.
+    /// Why: `a symbolic link`, `its name is not UTF-8`.
     pub reason: &'static str,
 }
 

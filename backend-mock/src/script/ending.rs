@@ -174,9 +174,9 @@ pub struct Frame {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Crash {
-    /// A signal ends it.
+    /// The signal of this number ends it.
     Signal(i32),
-    /// It exits past Python, as `os._exit` does.
+    /// It exits past Python with this code, as `os._exit` does.
     Exit(i32),
     /// The kernel kills it, because the memory of its sandbox ran out.
     OutOfMemory,

@@ -15,9 +15,9 @@ pub struct CatalogueRow {
     pub code: &'static str,
     /// What happened; `{names}` stand for the particulars.
     pub what: &'static str,
-    /// Why.
+    /// Why it happens.
     pub why: &'static str,
-    /// What to do.
+    /// What the caller can do about it.
     pub how: &'static str,
     /// The test that provokes it through the public API.
     pub test: &'static str,

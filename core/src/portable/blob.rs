@@ -85,7 +85,7 @@ impl<'de> Deserialize<'de> for BlobId {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Codec {
-    /// As they are.
+    /// Not at all: what is stored are its raw bytes.
     #[default]
     Raw,
     /// Compressed with Zstandard (RFC 8878).
@@ -107,7 +107,7 @@ pub enum Codec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StoredBlob {
-    /// Its name.
+    /// Its name: the hash of its raw bytes.
     pub blake3: BlobId,
     /// Its length, raw. A reader takes nothing beyond it, whatever the stored bytes would become.
     pub bytes: ByteSize,

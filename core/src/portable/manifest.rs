@@ -128,7 +128,7 @@ impl SavedVariable {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Treatment {
-    /// It is in the checkpoint; by which means: `pickle`, `cloudpickle`, `source`, `import`.
+    /// It is in the checkpoint; by which means: `pickle`, `cloudpickle`, `bytecode`, `source`, `import`.
     Saved(String),
     /// It is not; why, in a sentence.
     Skipped(String),

@@ -73,7 +73,7 @@ impl CheckpointRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RecordBlob {
-    /// The runner's digest.
+    /// The runner's digest of it, by which the manifest names it.
     pub digest: String,
     /// Where the store has it.
     #[serde(flatten)]

@@ -153,7 +153,7 @@ pub enum At {
     From(u64),
     /// At this byte, counted from 0: what is done is done to the rest of its frame.
     Byte(u64),
-    /// At so many frames out of one.
+    /// At each frame with this chance, from 0 to 1, by the dice.
     Chance(f64),
 }
 
@@ -185,9 +185,9 @@ pub enum Damage {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CrashBy {
-    /// A signal.
+    /// The signal of this number.
     Signal(i32),
-    /// Its own exit.
+    /// Its own exit, with this code.
     Exit(i32),
     /// The kernel, because the memory of the sandbox ran out.
     OutOfMemory,

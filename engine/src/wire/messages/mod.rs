@@ -64,7 +64,7 @@ use serde_json::value::RawValue;
 /// use hibernaculum_engine::wire::messages::{Call, Kill};
 /// use serde_json::value::RawValue;
 ///
-/// let params = RawValue::from_string(r#"{"session":"ses_1","reason":"timeout"}"#.to_owned())?;
+/// let params = RawValue::from_string(r#"{"session":"ses_1","reason":"deadline"}"#.to_owned())?;
 /// assert_eq!(Kill::METHOD, "kill");
 /// assert_eq!(<Kill as Call>::read(&params)?.session, "ses_1");
 /// # Ok::<(), serde_json::Error>(())
