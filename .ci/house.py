@@ -4,7 +4,8 @@
 A rule that nobody checks is a wish. These are cheap, so all of them are checked on every file that git
 knows or would take: the size of files, first lines that say what a module is for, lints that are expected
 with a reason and never just allowed, no notes to self, no path of somebody's machine, links that lead
-somewhere, both licences in every package that is published, examples of tests that are short.
+somewhere, both licences in every package that is published, examples of tests that are short, methods that
+show how they are called and say what becomes of them when they are dropped.
 """
 
 import ast
@@ -14,6 +15,8 @@ import sys
 from pathlib import Path
 from statistics import median
 from typing import Iterator, List, NamedTuple
+
+import doc_examples
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = {".rs", ".py", ".sh"}
@@ -60,6 +63,7 @@ def main() -> int:
             breaches += first_lines(path, suffix, text)
             breaches += size(path, lengths[path])
     breaches += licences()
+    breaches += examples()
 
     for breach in breaches:
         print(f"{breach.path}:{breach.line}: {breach.what}")
@@ -144,6 +148,15 @@ def licences() -> Iterator[Breach]:
             if not (manifest.parent / name).exists():
                 path = str(manifest.parent.relative_to(ROOT) / name)
                 yield Breach(path, 1, f"missing: ln -s ../{name} {path}")
+
+
+def examples() -> Iterator[Breach]:
+    """Check that the libraries show how each of their public methods is called, and what dropping it does."""
+    if doc_examples.cannot_fail():
+        yield Breach(".ci/doc_examples.py", 1, "does not find what it should in its own sample")
+    for sources in doc_examples.libraries(ROOT):
+        for method, what in doc_examples.Crate(sources).lacking():
+            yield Breach(method.path, method.line, what)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,43 @@ impl DaytonaBackend {
 }
 
 /// Builds a Daytona backend.
+///
+/// ```
+/// use std::time::Duration;
+/// use hibernaculum_backend_daytona::{DaytonaBackend, Transport, Volume};
+/// use hibernaculum_core::{NetworkPolicy, Retention};
+/// use hibernaculum_engine::{EngineConfig, OwnerKey};
+///
+/// # fn example(store: std::sync::Arc<dyn hibernaculum_core::CheckpointStore>) -> Result<(), hibernaculum_core::Error> {
+/// let minutes = |count: u64| Duration::from_secs(60 * count);
+/// let builder = DaytonaBackend::builder()
+///     // which service, and whose account
+///     .api_url("http://daytona.example:3000/api")
+///     .api_key("dtn_0123")
+///     .organization("org-7")
+///     .target("eu")
+///     // what sandboxes are made of (or an `image`), have and reach
+///     .snapshot("science")
+///     .python("python3.13")
+///     .volumes([Volume::new("vol-7", "/data")])
+///     .network(NetworkPolicy::Full)
+///     // what the service does with those that nobody uses
+///     .auto_stop(minutes(30))
+///     .auto_archive(minutes(120))
+///     .auto_delete(minutes(240))
+///     .ttl(minutes(24 * 60))
+///     // how patient this program is
+///     .transport(Transport::Proxy)
+///     .start_timeout(minutes(10))
+///     .retry_budget(minutes(1))
+///     .window(minutes(15))
+///     // what is kept, and with which key others adopt what lingers
+///     .engine(EngineConfig::with_key(OwnerKey::of_secret(b"what hosts share")))
+///     .checkpoint_store(store)
+///     .retention(Retention::default().keep_last(5));
+/// let backend = builder.build()?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Default)]
 #[must_use = "`build` makes the backend"]
 pub struct DaytonaBackendBuilder {
@@ -150,7 +187,7 @@ impl DaytonaBackendBuilder {
         /// sandbox it counts as used. Unset: 15 min.
         auto_stop: Duration => |time| Some(time);
 
-        /// After how long at rest the service archives a sandbox: whole minutes. Unset: the service's choice.
+        /// After how long at rest the service archives a sandbox: whole minutes, rounded up. Unset: the service's choice.
         auto_archive: Duration => |time| Some(time);
 
         /// After how long at rest the service deletes a sandbox: whole minutes, rounded up; zero deletes it as it stops. Unset: 1 h.
@@ -165,10 +202,11 @@ impl DaytonaBackendBuilder {
         /// How long a sandbox may take to start: more than zero, at most an hour. Unset: 5 min.
         start_timeout: Duration => |limit| Some(limit);
 
-        /// For how long a request to the service may be tried again that can be. Unset: 30 s.
+        /// For how long a request to the service may be tried again that can be; zero tries it once. Unset: 30 s.
         retry_budget: Duration => |budget| Some(budget);
 
-        /// How the engine behaves. Unset: its defaults, and a key that ends with this program.
+        /// How the engine behaves. Its checkpoint store, where it has one, is taken before that of this builder; the builder's retention before its own.
+        /// Unset: its defaults, and a key that is made of the account's, so that the next program of this account can adopt what lingers.
         engine: EngineConfig => |config| Some(config);
 
         /// Where portable checkpoints and snapshots are kept. Unset: there are none.
@@ -178,11 +216,19 @@ impl DaytonaBackendBuilder {
         retention: Retention => |retention| Some(retention);
     }
 
-    /// The backend. Nothing is asked of the service yet.
+    /// The backend. Nothing is asked of the service yet; its tasks run on the current tokio runtime.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_daytona::DaytonaBackend;
+    ///
+    /// let backend = DaytonaBackend::builder().build()?; // the key is in DAYTONA_API_KEY
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Invalid`] for a setting that breaks its rule, or a key that is nowhere.
+    /// [`ConfigError::Invalid`] for a setting that breaks its rule, for a key that is nowhere, or outside of a tokio runtime.
     pub fn build(mut self) -> Result<Arc<dyn Backend>, Error> {
         let config = self.engine.take();
         let (store, retention) = (self.checkpoint_store.take(), self.retention.take());
@@ -196,6 +242,14 @@ impl DaytonaBackendBuilder {
     }
 
     /// The provider alone, for those who put an engine together themselves. The engine's settings are not used.
+    ///
+    /// ```
+    /// use hibernaculum_backend_daytona::DaytonaBackend;
+    ///
+    /// let provider = DaytonaBackend::builder().api_url("http://daytona.example:3000/api").api_key("dtn_0123").provider()?;
+    /// assert_eq!(provider.service(), "http://daytona.example:3000/api");
+    /// # Ok::<(), hibernaculum_core::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

@@ -22,6 +22,17 @@ const SPAN: Duration = Duration::from_mins(10);
 /// One sandbox of the service.
 ///
 /// Dropping it deletes the sandbox as soon as may be; [`Place::stop`] deletes it and waits.
+///
+/// ```no_run
+/// # async fn example(provider: hibernaculum_backend_daytona::DaytonaProvider, boot: hibernaculum_engine::Boot) -> Result<(), hibernaculum_core::Error> {
+/// use hibernaculum_core::SandboxSpec;
+/// use hibernaculum_engine::{Place as _, Provider as _};
+///
+/// let place = provider.start(&SandboxSpec::default(), &boot).await?;
+/// println!("the dashboard shows it as {}", place.id());
+/// place.stop().await;
+/// # Ok(()) }
+/// ```
 pub struct DaytonaPlace {
     pub(crate) ready: Ready,
     pub(crate) workdir: String,

@@ -27,6 +27,18 @@ use crate::trouble::trouble;
 const CLEARING: Duration = Duration::from_secs(10);
 
 /// Starts sandboxes at a Daytona service: what [`crate::DaytonaBackend`] gives to the engine. For those who put an engine together themselves.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), hibernaculum_core::Error> {
+/// use hibernaculum_backend_daytona::{DaytonaBackend, DaytonaProvider};
+/// use hibernaculum_core::SandboxId;
+///
+/// let provider = DaytonaBackend::builder().provider()?;
+/// provider.check().await?; // the service is there, and knows the key
+/// println!("{} is reached by {:?}", provider.service(), provider.transport());
+/// println!("its list would have {}", DaytonaProvider::name_of(SandboxId::new()));
+/// # Ok(()) }
+/// ```
 pub struct DaytonaProvider {
     pub(crate) service: Arc<Service>,
 }

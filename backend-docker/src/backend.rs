@@ -56,6 +56,21 @@ impl DockerBackend {
 }
 
 /// Builds a Docker backend.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), hibernaculum_core::Error> {
+/// use std::time::Duration;
+/// use hibernaculum_backend_docker::{DockerBackend, Transport};
+///
+/// let backend = DockerBackend::builder()
+///     .host("unix:///run/user/1000/docker.sock")
+///     .image("python:3.13-slim")
+///     .transport(Transport::Socket)
+///     .start_timeout(Duration::from_secs(120))
+///     .build()
+///     .await?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Default)]
 pub struct DockerBackendBuilder {
     host: Option<String>,
@@ -147,7 +162,7 @@ impl DockerBackendBuilder {
         self
     }
 
-    /// After how long a container is taken for left over where nobody can tell whether the program that made it lives. Unset: 24 h.
+    /// After how long a container is taken for left over where nobody can tell whether the program that made it lives: whole seconds. Unset: 24 h.
     ///
     /// ```
     /// use std::time::Duration;
@@ -186,7 +201,17 @@ impl DockerBackendBuilder {
         self
     }
 
-    /// How the engine behaves. Unset: its defaults, and the key that is kept in the state directory, so that the next program of this user can adopt what lingers.
+    /// How the engine behaves. Its checkpoint store, where it has one, is taken before that of this builder; the builder's retention before its own.
+    /// Unset: its defaults, and the key that is kept in the state directory, so that the next program of this user can adopt what lingers.
+    ///
+    /// ```
+    /// use hibernaculum_backend_docker::DockerBackend;
+    /// use hibernaculum_engine::{EngineConfig, OwnerKey};
+    ///
+    /// // The programs of several users, or machines, adopt each other's sandboxes where they have the same key.
+    /// let config = EngineConfig::with_key(OwnerKey::of_secret(b"what they share"));
+    /// let builder = DockerBackend::builder().engine(config);
+    /// ```
     #[must_use]
     pub fn engine(mut self, config: EngineConfig) -> Self {
         self.engine = Some(config);
@@ -194,6 +219,18 @@ impl DockerBackendBuilder {
     }
 
     /// The backend.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_docker::DockerBackend;
+    ///
+    /// match DockerBackend::builder().image("python:3.13-slim").build().await {
+    ///     Ok(backend) => println!("{} is ready", backend.features().backend),
+    ///     Err(error) if error.code() == "sandbox.no_image" => println!("pull it first: {}", error.explain().how),
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -217,6 +254,17 @@ impl DockerBackendBuilder {
     }
 
     /// The provider alone, for those who put an engine together themselves. The engine's settings are not used.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_docker::DockerBackend;
+    /// use hibernaculum_engine::Engine;
+    ///
+    /// let provider = DockerBackend::builder().provider().await?;
+    /// println!("sandboxes are made of {}", provider.image());
+    /// let engine = Engine::new(provider)?; // or with something of your own around the provider
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -157,7 +157,16 @@ impl ImageBuild {
         self
     }
 
-    /// Makes the image, unless it is there.
+    /// Makes the image, unless it is there. It may take 30 minutes, what is pulled not counted.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_docker::ImageBuild;
+    ///
+    /// let image = ImageBuild::new().requirements("numpy\n").run().await?;
+    /// println!("{} is {}", image.name, if image.was_there { "there" } else { "made" });
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

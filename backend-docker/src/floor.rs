@@ -31,6 +31,17 @@ const IMPORTS: &str = "import json,socket,select,ast,mmap,ctypes,traceback,rando
 const WAIT: &str = "import os\nprint(flush=True)\nwhile os.read(0, 4096): pass";
 
 /// Bare containers, closed off as a sandbox's are.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), hibernaculum_core::Error> {
+/// use hibernaculum_backend_docker::{DockerBackend, floor::Floor};
+///
+/// let floor = Floor::new(DockerBackend::builder()).await?;
+/// println!("no sandbox can be there in less than {:?}", floor.create().await?);
+/// let bare = floor.bare().await?;
+/// bare.close().await;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Floor {
     provider: DockerProvider,
@@ -38,6 +49,18 @@ pub struct Floor {
 }
 
 /// A container that does nothing, to run things in.
+///
+/// ```no_run
+/// # async fn example(bare: hibernaculum_backend_docker::floor::Bare) -> Result<(), hibernaculum_core::Error> {
+/// if let Some((here, inside)) = bare.shared() {
+///     println!("{} is {inside} in the container", here.display());
+/// }
+/// println!("an exec takes {:?}", bare.exec(["python3", "-c", "print()"]).await?);
+/// let mut cat = bare.start(&["cat"]).await?;
+/// println!("a round trip takes {:?}", cat.roundtrip(b"12345678").await?);
+/// bare.close().await;
+/// # Ok(()) }
+/// ```
 pub struct Bare {
     provider: DockerProvider,
     attached: Attached,
@@ -47,6 +70,13 @@ pub struct Bare {
 }
 
 /// A process that gives back what it is given.
+///
+/// ```no_run
+/// # async fn example(bare: &hibernaculum_backend_docker::floor::Bare) -> Result<(), hibernaculum_core::Error> {
+/// let mut cat = bare.start(&["cat"]).await?;
+/// println!("a round trip takes {:?}", cat.roundtrip(b"12345678").await?);
+/// # Ok(()) }
+/// ```
 pub struct Echo {
     stream: Duplex,
 }
@@ -151,7 +181,7 @@ impl Floor {
 }
 
 impl Bare {
-    /// A directory of this machine, and what the container calls it: for a socket.
+    /// A directory of this machine, and what the container calls it: for a socket. It is there as long as the container.
     pub fn shared(&self) -> Option<(PathBuf, &'static str)> {
         self.room.as_ref().map(|room| (room.path().to_owned(), RUN))
     }
@@ -206,6 +236,10 @@ impl Bare {
     }
 
     /// Ends the container, and waits until nothing is left.
+    ///
+    /// # Cancel safety
+    ///
+    /// The container is removed all the same when the future is dropped.
     pub async fn close(self) {
         drop(self.attached.stdin);
         self.attached.removal.run().await;

@@ -40,6 +40,13 @@ use crate::transport::{Transport, Way};
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Starts sandboxes in containers: what [`crate::DockerBackend`] gives to the engine. For those who put an engine together themselves.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), hibernaculum_core::Error> {
+/// let provider = hibernaculum_backend_docker::DockerBackend::builder().provider().await?;
+/// println!("sandboxes are made of {}, streams take the way {:?}", provider.image(), provider.transport());
+/// # Ok(()) }
+/// ```
 pub struct DockerProvider {
     pub(crate) daemon: Daemon,
     pub(crate) image: Image,

@@ -162,7 +162,19 @@ impl LocalBackendBuilder {
         self
     }
 
-    /// How the engine behaves. Unset: its defaults, and a key that ends with this program.
+    /// How the engine behaves. Its checkpoint store, where it has one, is taken before that of this builder; the builder's retention before its own.
+    /// Unset: its defaults, and a key that ends with this program.
+    ///
+    /// ```
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use hibernaculum_backend_local::LocalBackend;
+    /// use hibernaculum_engine::EngineConfig;
+    ///
+    /// let config = EngineConfig::new()?.handshake_timeout(Duration::from_secs(60));
+    /// let backend = LocalBackend::builder().engine(config).build()?;
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn engine(mut self, config: EngineConfig) -> Self {
         self.engine = Some(config);
@@ -172,6 +184,18 @@ impl LocalBackendBuilder {
     /// The backend. What hosts that died left in the state directory is removed in the background.
     ///
     /// Needs a tokio runtime, on which its tasks will run. Blocks for a few system calls; does not look for Python yet.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_local::LocalBackend;
+    ///
+    /// # let scene = tempfile::tempdir().unwrap();
+    /// # let state = scene.path().join("dens");
+    /// let backend = LocalBackend::builder().state_dir(state).build()?;
+    /// assert_eq!(backend.features().backend, "local");
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -199,6 +223,21 @@ impl LocalBackendBuilder {
     }
 
     /// The provider alone, for those who put an engine together themselves. The engine's settings are not used.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), hibernaculum_core::Error> {
+    /// use std::sync::Arc;
+    /// use hibernaculum_backend_local::LocalBackend;
+    /// use hibernaculum_core::Backend;
+    /// use hibernaculum_engine::Engine;
+    ///
+    /// # let scene = tempfile::tempdir().unwrap();
+    /// # let state = scene.path().join("dens");
+    /// let provider = LocalBackend::builder().state_dir(state).provider()?;
+    /// let backend: Arc<dyn Backend> = Arc::new(Engine::new(provider)?); // or with something of your own around the provider
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -49,6 +49,17 @@ pub struct ScriptedBackend {
 impl ScriptedBackend {
     /// A backend that plays this script. Its tasks run on the current tokio runtime.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_mock::{Script, ScriptedBackend};
+    ///
+    /// let mock = ScriptedBackend::new(Script::default())?;
+    /// assert_eq!(mock.backend().features().backend, "mock");
+    /// mock.verify().await;
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`hibernaculum_core::ConfigError::Invalid`] outside of a tokio runtime.
@@ -88,6 +99,16 @@ impl ScriptedBackend {
     }
 
     /// Asks for no verification: for a test in which the script is not what is tested.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_mock::{Script, when};
+    ///
+    /// let mock = Script::in_order([when("never")]).backend()?;
+    /// mock.waive(); // without it the test would fail
+    /// # Ok(()) }
+    /// ```
     pub fn waive(self) {
         self.account.waive();
     }
@@ -97,6 +118,10 @@ impl ScriptedBackend {
     /// # Panics
     ///
     /// Where they differ, with everything that does: it is for tests.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: nothing is verified when the future is dropped.
     pub async fn verify(self) {
         self.account.verify().await;
     }
@@ -110,6 +135,16 @@ impl fmt::Debug for ScriptedBackend {
 
 impl Script {
     /// A backend that plays this script: [`ScriptedBackend::new`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_mock::{Script, when};
+    ///
+    /// let mock = Script::in_order([when("6 * 7").value(42).optional()]).backend()?;
+    /// mock.verify().await;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -148,6 +183,10 @@ impl Account {
     /// # Panics
     ///
     /// Where script and calls differ.
+    ///
+    /// # Cancel safety
+    ///
+    /// Not cancel safe: nothing is verified when the future is dropped.
     pub async fn verify(self) {
         self.waive();
         let complaints = self.complaints().await;
@@ -184,7 +223,14 @@ impl Account {
         complaints
     }
 
-    /// Asks for no verification.
+    /// Asks for no verification: for a test in which the script is not what is tested.
+    ///
+    /// ```
+    /// use hibernaculum_backend_mock::{Account, Script, ScriptedProvider, when};
+    ///
+    /// let account = Account::of(&ScriptedProvider::new(Script::in_order([when("never")])));
+    /// account.waive(); // without it the test would fail
+    /// ```
     pub fn waive(&self) {
         self.is_settled.store(true, Ordering::Relaxed);
     }

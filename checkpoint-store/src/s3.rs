@@ -19,6 +19,9 @@ use crate::store::Store;
 /// let place = S3::new("dens").prefix("team-a").region("eu-central-1").credentials("AKIA…", "secret");
 /// assert!(!format!("{place:?}").contains("secret"));
 /// let store = Store::s3(&place)?;
+///
+/// let own = S3::new("dens").endpoint("https://minio.example:9000").region("home").credentials("id", "secret");
+/// let store = Store::s3(&own)?;
 /// # Ok::<(), hibernaculum_core::Error>(())
 /// ```
 #[derive(Clone)]
@@ -31,34 +34,35 @@ pub struct S3 {
 }
 
 impl S3 {
-    /// A bucket.
+    /// A bucket, with nothing below which things lie, and the rest as the environment has it.
     pub fn new(bucket: impl Into<String>) -> Self {
         let (bucket, prefix) = (bucket.into(), String::new());
         Self { bucket, prefix, region: None, endpoint: None, credentials: None }
     }
 
-    /// Below which everything lies.
+    /// Below which everything lies: `team-a`, `team-a/dens`. Unset: the bucket itself.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// The region: `eu-central-1`.
+    /// The region: `eu-central-1`. Unset: `AWS_REGION`.
     #[must_use]
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
         self
     }
 
-    /// Where the service is, if it is not Amazon's: `https://minio.example:9000`. `http://` sends contents in the clear.
+    /// Where the service is, if it is not Amazon's: `https://minio.example:9000`. `http://` sends contents in the clear. Unset: `AWS_ENDPOINT_URL`, else
+    /// Amazon's.
     #[must_use]
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoint = Some(endpoint.into());
         self
     }
 
-    /// An access key's id, and its secret.
+    /// An access key's id, and its secret, which is shown nowhere. Unset: `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`.
     #[must_use]
     pub fn credentials(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
         self.credentials = Some((id.into(), secret.into()));
@@ -68,6 +72,13 @@ impl S3 {
 
 impl Store {
     /// A store in a bucket.
+    ///
+    /// ```
+    /// use hibernaculum_checkpoint_store::{S3, Store};
+    ///
+    /// let store = Store::s3(&S3::new("dens").region("eu-central-1").credentials("AKIA…", "secret"))?;
+    /// # Ok::<(), hibernaculum_core::Error>(())
+    /// ```
     ///
     /// # Errors
     ///

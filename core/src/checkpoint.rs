@@ -24,6 +24,19 @@ pub enum CheckpointKind {
 }
 
 /// What is asked of a checkpoint.
+///
+/// ```
+/// use std::time::Duration;
+/// use hibernaculum_core::{ByteSize, CheckpointKind, CheckpointLimits, CheckpointRequest};
+///
+/// let frozen = CheckpointRequest::new(CheckpointKind::Live).name("before the search");
+/// let saved = CheckpointRequest::portable()
+///     .name("after training")
+///     .limits(CheckpointLimits::default().variable(ByteSize::gib(1)))
+///     .timeout(Duration::from_secs(120));
+/// assert_eq!(frozen.kind, CheckpointKind::Live);
+/// assert_eq!(saved.limits.total, None); // no cap for all together
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CheckpointRequest {
@@ -35,12 +48,19 @@ pub struct CheckpointRequest {
     /// How much a portable one may save.
     #[serde(default)]
     pub limits: CheckpointLimits,
-    /// How long it may take, the queue included. Unset: 10 minutes for a portable one.
+    /// How long a portable one may take, the queue included; a live one takes no notice. Unset: 10 minutes.
     #[serde(default)]
     pub timeout: Option<Timeout>,
 }
 
 /// How much a portable checkpoint may save. What is over its cap is skipped, and the manifest says so; over the total, the rest is.
+///
+/// ```
+/// use hibernaculum_core::{ByteSize, CheckpointLimits};
+///
+/// let limits = CheckpointLimits::default().variable(ByteSize::mib(256)).total(ByteSize::gib(2));
+/// assert_eq!(limits.total, Some(ByteSize::gib(2)));
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -52,14 +72,14 @@ pub struct CheckpointLimits {
 }
 
 impl CheckpointLimits {
-    /// Caps what one variable may take.
+    /// Caps what one variable may take, in raw bytes: one that takes more is skipped, and the manifest says so. Unset: no cap.
     #[must_use]
     pub fn variable(mut self, limit: ByteSize) -> Self {
         self.variable = Some(limit);
         self
     }
 
-    /// Caps what all may take together.
+    /// Caps what all may take together, in raw bytes: what comes beyond it is skipped, and the manifest says so. Unset: no cap.
     #[must_use]
     pub fn total(mut self, limit: ByteSize) -> Self {
         self.total = Some(limit);
@@ -81,14 +101,14 @@ impl CheckpointRequest {
         Self::new(CheckpointKind::Portable)
     }
 
-    /// Caps what a portable one saves.
+    /// Caps what a portable one saves; a live one takes no notice. Unset: no caps.
     #[must_use]
     pub fn limits(mut self, limits: CheckpointLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Sets how long it may take, the queue included.
+    /// Sets how long a portable one may take, the queue included. Unset: [`CheckpointRequest::TIMEOUT`], 10 minutes.
     #[must_use]
     pub fn timeout(mut self, timeout: impl Into<Timeout>) -> Self {
         self.timeout = Some(timeout.into());
@@ -131,6 +151,13 @@ pub struct CheckpointInfo {
 
 impl CheckpointInfo {
     /// A checkpoint that was made just now. For those who implement a backend.
+    ///
+    /// ```
+    /// use hibernaculum_core::{CheckpointId, CheckpointInfo, CheckpointKind, SessionId};
+    ///
+    /// let info = CheckpointInfo::new(CheckpointId::new(), CheckpointKind::Live, SessionId::new());
+    /// assert_eq!(info.parent, None);
+    /// ```
     pub fn new(id: CheckpointId, kind: CheckpointKind, session: SessionId) -> Self {
         Self {
             id,
@@ -151,7 +178,13 @@ impl CheckpointInfo {
 #[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
 pub trait SandboxCheckpoints: Send + Sync {
-    /// The backend's name, for refusals.
+    /// The backend's name, as its [`Features`](crate::Features) have it: refusals tell it.
+    ///
+    /// ```
+    /// # fn example(backend: &dyn hibernaculum_core::Backend) {
+    /// assert_eq!(backend.checkpoints_backend(), backend.features().backend);
+    /// # }
+    /// ```
     fn checkpoints_backend(&self) -> &str;
 
     /// Makes a checkpoint of an idle session.

@@ -9,6 +9,13 @@ use crate::error::{Error, Unsupported};
 use crate::{HostLoss, Isolation, LimitKind, Limits, NetworkPolicy};
 
 /// One thing that a backend may be able to do.
+///
+/// ```
+/// use hibernaculum_core::Feature;
+///
+/// assert_eq!(Feature::LiveCheckpoints.name(), "live_checkpoints");
+/// println!("without it: {}", Feature::LiveCheckpoints.instead());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -107,15 +114,28 @@ impl fmt::Display for Feature {
 /// Everything that a backend can do. What is not listed answers [`Error::Unsupported`].
 ///
 /// ```
-/// use hibernaculum_core::{Feature, Features, NetworkPolicy};
-/// let features = Features::new("mine", NetworkPolicy::Full).with([Feature::Interrupt]);
+/// use hibernaculum_core::{Feature, Features, Isolation, LimitKind, Limits, NetworkPolicy};
+///
+/// let features = Features::new("mine", NetworkPolicy::Full)
+///     .with([Feature::Interrupt])
+///     .with_limits([LimitKind::Cpus])
+///     .with_isolation([Isolation::Trusted]);
+///
+/// assert!(features.supports(Feature::Interrupt));
 /// assert!(features.require(Feature::Interrupt).is_ok());
 /// assert_eq!(features.require(Feature::Files).unwrap_err().code(), "unsupported");
+///
+/// assert!(features.require_limits(&Limits { cpus: Some(2.0), ..Limits::default() }).is_ok());
+/// assert!(features.require_limits(&Limits { processes: Some(9), ..Limits::default() }).is_err());
+/// assert!(features.require_network(&NetworkPolicy::Full).is_ok());
+/// assert!(features.require_network(&NetworkPolicy::Loopback).is_err());
+/// assert!(features.require_isolation(Isolation::Trusted).is_ok());
+/// assert!(features.require_isolation(Isolation::Machine).is_err());
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Features {
-    /// The backend's name, as in the registry.
+    /// The backend's name: `local`, `docker`; the registry's where it is one of those.
     pub backend: String,
     /// What it offers.
     pub features: BTreeSet<Feature>,

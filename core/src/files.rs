@@ -26,7 +26,7 @@ pub struct FileInfo {
     pub size: ByteSize,
     /// When its content last changed.
     pub modified: Timestamp,
-    /// Its permission bits.
+    /// Its permission bits, as `chmod` takes them: `0o644`. 0 where they are not known.
     #[serde(default)]
     pub mode: u32,
 }
@@ -44,7 +44,7 @@ impl FileInfo {
         Self { path: path.into(), kind, size, modified, mode: 0 }
     }
 
-    /// Sets its permission bits.
+    /// Sets its permission bits, as `chmod` takes them.
     ///
     /// ```
     /// use hibernaculum_core::{ByteSize, FileInfo, FileKind};
@@ -80,7 +80,13 @@ pub enum FileKind {
 #[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
 pub trait SandboxFiles: Send + Sync {
-    /// The backend's name, for refusals.
+    /// The backend's name, as its [`Features`](crate::Features) have it: refusals tell it.
+    ///
+    /// ```
+    /// # fn example(backend: &dyn hibernaculum_core::Backend) {
+    /// assert_eq!(backend.files_backend(), backend.features().backend);
+    /// # }
+    /// ```
     fn files_backend(&self) -> &str;
 
     /// Writes a file; it appears under its name when all of it is there. Directories above it are made; a file that stands there is replaced.
@@ -233,6 +239,12 @@ pub trait SandboxFiles: Send + Sync {
     }
 
     /// What the methods above answer where they are not implemented.
+    ///
+    /// ```
+    /// # fn example(backend: &dyn hibernaculum_core::Backend) {
+    /// assert_eq!(backend.lacks_files().code(), "unsupported");
+    /// # }
+    /// ```
     fn lacks_files(&self) -> Error {
         Unsupported::feature(self.files_backend(), Feature::Files).into()
     }

@@ -41,6 +41,15 @@ macro_rules! ids {
             pub const PREFIX: &'static str = $prefix;
 
             /// A new id, different from every other.
+            ///
+            /// ```
+            /// use hibernaculum_core::{ExecutionId, SessionId};
+            ///
+            /// let session = SessionId::new();
+            /// assert!(session.to_string().starts_with(SessionId::PREFIX));
+            /// assert_eq!(session.to_string().parse(), Ok(session));
+            /// assert!(ExecutionId::new() < ExecutionId::new()); // they sort by the time of their making
+            /// ```
             #[must_use]
             #[expect(clippy::new_without_default, reason = "a default that differs at every call would surprise")]
             pub fn new() -> Self {

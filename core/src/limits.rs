@@ -69,7 +69,11 @@ pub enum LimitKind {
 }
 
 impl LimitKind {
-    /// The name of the field.
+    /// The name of the field of [`Limits`], as serde writes it.
+    ///
+    /// ```
+    /// assert_eq!(hibernaculum_core::LimitKind::WallTime.name(), "wall_time");
+    /// ```
     pub fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
@@ -88,6 +92,13 @@ impl LimitKind {
 
 impl Limits {
     /// The limits that are set, by kind.
+    ///
+    /// ```
+    /// use hibernaculum_core::{LimitKind, Limits};
+    ///
+    /// let limits = Limits { cpus: Some(2.0), ..Limits::default() };
+    /// assert!(limits.set().eq([LimitKind::Cpus]));
+    /// ```
     pub fn set(&self) -> impl Iterator<Item = LimitKind> {
         [
             (self.memory.is_some(), LimitKind::Memory),

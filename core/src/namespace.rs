@@ -84,9 +84,9 @@ impl NamespaceFilter {
 #[serde(default)]
 #[non_exhaustive]
 pub struct NamespaceListing {
-    /// At most 10,000 of them.
+    /// The names that were asked for, at most 10,000 of them.
     pub variables: Vec<Variable>,
-    /// How many more there are.
+    /// How many more there are than are listed.
     pub more: u64,
 }
 
@@ -112,7 +112,7 @@ impl ReprLimits {
     /// The longest text that may be asked for.
     pub const MOST: ByteSize = ByteSize::mib(16);
 
-    /// So many bytes, in so much time.
+    /// So many bytes, at most 16 MiB, in so much time, which is more than zero and has the queue in it: [`ReprLimits::validate`] checks both.
     ///
     /// ```
     /// use hibernaculum_core::{ByteSize, ReprLimits};

@@ -24,6 +24,13 @@ pub enum NetworkPolicy {
 
 impl NetworkPolicy {
     /// The policy's name, without its particulars.
+    ///
+    /// ```
+    /// use hibernaculum_core::NetworkPolicy;
+    ///
+    /// let policy = NetworkPolicy::AllowList { hosts: vec!["pypi.org".into()] };
+    /// assert_eq!(policy.name(), "allow_list");
+    /// ```
     pub fn name(&self) -> &'static str {
         match self {
             Self::None => "none",

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!("16MiB".parse(), Ok(ByteSize::mib(16)));
 /// assert_eq!(ByteSize::mib(16).to_string(), "16MiB");
 /// assert_eq!(ByteSize::bytes(1000).to_string(), "1000B");
+/// assert_eq!(ByteSize::gib(1), ByteSize::kib(1024 * 1024));
+/// assert_eq!(ByteSize::kib(2).as_u64(), 2048);
+/// let buffer: Vec<u8> = Vec::with_capacity(ByteSize::kib(2).as_usize());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]

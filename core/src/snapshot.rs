@@ -36,6 +36,13 @@ pub struct SnapshotInfo {
 
 impl SnapshotInfo {
     /// A snapshot that was made just now. For those who implement a backend.
+    ///
+    /// ```
+    /// use hibernaculum_core::{SandboxId, SnapshotId, SnapshotInfo};
+    ///
+    /// let info = SnapshotInfo::new(SnapshotId::new(), SandboxId::new());
+    /// assert_eq!(info.sessions, 0);
+    /// ```
     pub fn new(id: SnapshotId, sandbox: SandboxId) -> Self {
         Self {
             id,
@@ -58,7 +65,13 @@ impl SnapshotInfo {
 #[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
 pub trait SandboxSnapshots: Send + Sync {
-    /// The backend's name, for refusals.
+    /// The backend's name, as its [`Features`](crate::Features) have it: refusals tell it.
+    ///
+    /// ```
+    /// # fn example(backend: &dyn hibernaculum_core::Backend) {
+    /// assert_eq!(backend.snapshots_backend(), backend.features().backend);
+    /// # }
+    /// ```
     fn snapshots_backend(&self) -> &str;
 
     /// Makes a snapshot.
@@ -167,6 +180,12 @@ pub trait SandboxSnapshots: Send + Sync {
     }
 
     /// What the methods answer where they are not implemented.
+    ///
+    /// ```
+    /// # fn example(backend: &dyn hibernaculum_core::Backend) {
+    /// assert_eq!(backend.lacks_snapshots().code(), "unsupported");
+    /// # }
+    /// ```
     fn lacks_snapshots(&self) -> Error {
         Unsupported::feature(self.snapshots_backend(), Feature::SandboxSnapshots).into()
     }

@@ -44,6 +44,14 @@ pub enum TransactionScope {
 
 impl TransactionPolicy {
     /// The scope, where there is a transaction.
+    ///
+    /// ```
+    /// use hibernaculum_core::{TransactionPolicy, TransactionScope};
+    ///
+    /// let policy = TransactionPolicy::Explicit { scope: TransactionScope::Bindings };
+    /// assert_eq!(policy.scope(), Some(TransactionScope::Bindings));
+    /// assert_eq!(TransactionPolicy::None.scope(), None);
+    /// ```
     pub fn scope(self) -> Option<TransactionScope> {
         match self {
             Self::None => None,

@@ -31,6 +31,23 @@ const RELAY: &[u8] = b"\nhibernaculum-relay 1\n";
 const NOISE_LIMIT: usize = 64 * 1024;
 
 /// What a runner needs to know to start, but for what only the place knows.
+///
+/// ```
+/// # fn example(boot: &hibernaculum_engine::Boot) -> Vec<u8> {
+/// use hibernaculum_core::SandboxSpec;
+/// use hibernaculum_engine::BootPlace;
+///
+/// let place = BootPlace {
+///     socket: "/run/hibernaculum/s",
+///     workdir: "/work",
+///     runner_dir: "/run/hibernaculum/runner",
+///     bundle: true, // the runner's files go along
+///     remove: &["/run/hibernaculum"],
+///     tunnel: None,
+/// };
+/// boot.stdin(&SandboxSpec::default(), &place)
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Boot {
@@ -182,6 +199,17 @@ impl fmt::Display for Failed {
 
 /// Reads a starting runner's stdout until it says that it is ready, or why it is not.
 ///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), hibernaculum_core::Error> {
+/// use hibernaculum_engine::boot::wait_ready;
+///
+/// let mut stdout = &b"noise of a sitecustomize\nhibernaculum-ready {\"pid\":7,\"python\":\"3.11.7\"}\n"[..];
+/// let ready = wait_ready(&mut stdout).await?;
+/// assert_eq!((ready.pid, ready.python.as_str()), (7, "3.11.7"));
+/// # Ok(()) }
+/// ```
+///
 /// # Errors
 ///
 /// [`SandboxError::Preload`] and [`SandboxError::Start`] with the runner's own words; the latter also where the output ended without a word, with
@@ -214,6 +242,17 @@ pub async fn wait_ready(stdout: &mut (impl AsyncRead + Unpin)) -> Result<Ready, 
 }
 
 /// Reads a relay's stdout up to the end of its preamble; what follows are the supervisor's bytes.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), hibernaculum_core::Error> {
+/// use hibernaculum_engine::boot::skip_preamble;
+///
+/// let mut stream = &b"noise\nhibernaculum-relay 1\nframes"[..];
+/// skip_preamble(&mut stream).await?;
+/// assert_eq!(stream, b"frames"); // not a byte more was taken
+/// # Ok(()) }
+/// ```
 ///
 /// # Errors
 ///

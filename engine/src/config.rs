@@ -98,6 +98,15 @@ impl OwnerKey {
     }
 
     /// The secret of a sandbox: keyed BLAKE2b-256 (RFC 7693) of its id.
+    ///
+    /// ```
+    /// use hibernaculum_core::SandboxId;
+    /// use hibernaculum_engine::OwnerKey;
+    ///
+    /// let (key, sandbox) = (OwnerKey::of_secret(b"an account's key"), SandboxId::new());
+    /// let again = OwnerKey::of_secret(b"an account's key").secret(sandbox);
+    /// assert_eq!(key.secret(sandbox).to_hex(), again.to_hex());
+    /// ```
     pub fn secret(&self, sandbox: SandboxId) -> Secret {
         // A key of 32 bytes is never too long for BLAKE2b, whose limit is 64.
         let Ok(mut mac) = Blake2bMac::<U32>::new_from_slice(&self.0) else {
@@ -115,6 +124,24 @@ impl fmt::Debug for OwnerKey {
 }
 
 /// How an engine behaves.
+///
+/// ```
+/// use std::time::Duration;
+/// use hibernaculum_core::Retention;
+/// use hibernaculum_engine::{EngineConfig, OwnerKey};
+///
+/// # fn example(store: std::sync::Arc<dyn hibernaculum_core::CheckpointStore>) -> Result<(), Box<dyn std::error::Error>> {
+/// // For sandboxes that end with this program:
+/// let config = EngineConfig::new()?.handshake_timeout(Duration::from_secs(60));
+///
+/// // For sandboxes that a later program with the same key adopts:
+/// let key = OwnerKey::kept_in("/var/lib/dens/key".as_ref())?;
+/// let config = EngineConfig::with_key(key.clone())
+///     .checkpoint_store(store)
+///     .retention(Retention::default().keep_last(5));
+/// let same = EngineConfig::new()?.owner_key(key);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EngineConfig {
@@ -129,7 +156,7 @@ pub struct EngineConfig {
 }
 
 impl EngineConfig {
-    /// A new key, 30 s for a handshake, no checkpoint store.
+    /// A new key, 30 s for a handshake, no checkpoint store. Nobody else has the key: sandboxes cannot be adopted.
     ///
     /// # Errors
     ///
@@ -155,21 +182,21 @@ impl EngineConfig {
         self
     }
 
-    /// Sets where portable checkpoints are kept.
+    /// Sets where portable checkpoints and snapshots are kept; several engines may share a store.
     #[must_use]
     pub fn checkpoint_store(mut self, store: Arc<dyn CheckpointStore>) -> Self {
         self.checkpoint_store = Some(store);
         self
     }
 
-    /// Sets what the store keeps.
+    /// Sets what the store keeps. Unset: everything.
     #[must_use]
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
         self
     }
 
-    /// Sets how long a handshake may take.
+    /// Sets how long a handshake may take, the start of a session's process included. Unset: 30 s.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout;

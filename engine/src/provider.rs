@@ -49,6 +49,13 @@ pub enum Fate {
 
 impl Fate {
     /// Why it is as it is, where that is known.
+    ///
+    /// ```
+    /// use hibernaculum_engine::Fate;
+    ///
+    /// assert_eq!(Fate::Gone("memory ran out".into()).why(), Some("memory ran out"));
+    /// assert_eq!(Fate::Unknown.why(), None);
+    /// ```
     pub fn why(&self) -> Option<&str> {
         match self {
             Self::Unknown => None,

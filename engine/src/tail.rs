@@ -21,6 +21,18 @@ pub struct Tail(Arc<Mutex<VecDeque<u8>>>);
 impl Tail {
     /// Reads a stream to its end: a process whose stderr nobody reads would block one day.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_engine::Tail;
+    ///
+    /// let tail = Tail::default();
+    /// let mut stderr = &b"ImportError: no module\n"[..]; // of a process, say
+    /// tail.clone().follow(&mut stderr).await;
+    /// assert_eq!(tail.shown(), "ImportError: no module");
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// What was read is kept.
@@ -46,6 +58,12 @@ impl Tail {
     }
 
     /// Bytes of a process as a message may show them: trimmed, and unable to drive a terminal.
+    ///
+    /// ```
+    /// use hibernaculum_engine::Tail;
+    ///
+    /// assert_eq!(Tail::printable(b" \x1b[2Jgone\n"), "\\u{1b}[2Jgone");
+    /// ```
     pub fn printable(bytes: &[u8]) -> String {
         let text = String::from_utf8_lossy(bytes);
         let mut shown = String::new();

@@ -33,6 +33,12 @@ pub struct RunnerFile {
 }
 
 /// All files of the runner, sorted by path.
+///
+/// ```
+/// for file in hibernaculum_runner::files() {
+///     println!("{}: {} bytes", file.path, file.source.len());
+/// }
+/// ```
 pub fn files() -> &'static [RunnerFile] {
     FILES
 }
@@ -41,11 +47,19 @@ pub fn files() -> &'static [RunnerFile] {
 ///
 /// It is BLAKE2b-256 over each file in order of path: the path, a NUL, the source's length as 8 bytes little endian, and
 /// the source. It was computed when this crate was built, and costs nothing here.
+///
+/// ```
+/// assert_eq!(hibernaculum_runner::digest().len(), 64);
+/// ```
 pub fn digest() -> &'static str {
     DIGEST
 }
 
 /// The files as the one JSON object that [`STAGE0`] takes: `{"files": {path: source}}`.
+///
+/// ```
+/// assert!(hibernaculum_runner::bundle().starts_with(br#"{"files":{"hibernaculum_runner/"#));
+/// ```
 pub fn bundle() -> Vec<u8> {
     let sources: BTreeMap<&str, &str> = FILES.iter().map(|file| (file.path, file.source)).collect();
     serde_json::json!({ "files": sources }).to_string().into_bytes()

@@ -39,6 +39,17 @@ pub trait HostPaths<'a> {
     ///
     /// Symbolic links inside of a directory are not followed but skipped, like FIFOs, devices, and names that are not UTF-8; `from` itself may be a link.
     ///
+    /// ```
+    /// # async fn example(sandbox: &hibernaculum::Sandbox) -> Result<(), hibernaculum::Error> {
+    /// use hibernaculum::HostPaths as _;
+    ///
+    /// let sent = sandbox.files().upload_path("./dataset", "data").await?;
+    /// for left_out in &sent.skipped {
+    ///     println!("{} was left out: {}", left_out.path, left_out.reason);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`FilesError::Host`] for a path of this machine that cannot be read, and everything of [`hibernaculum_core::SandboxFiles::upload`]. The first error
@@ -53,6 +64,15 @@ pub trait HostPaths<'a> {
     ///
     /// What is no regular file or directory is skipped. A sandbox whose code is not trusted may hold a file that is larger than this machine's disk:
     /// see [`Transfer::at_most`].
+    ///
+    /// ```
+    /// # async fn example(sandbox: &hibernaculum::Sandbox) -> Result<(), hibernaculum::Error> {
+    /// use hibernaculum::{ByteSize, HostPaths as _};
+    ///
+    /// let fetched = sandbox.files().download_path("results", "./results").at_most(ByteSize::gib(1)).await?;
+    /// println!("{} files, {}", fetched.files, fetched.bytes);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -76,6 +96,15 @@ impl<'a> HostPaths<'a> for Files<'a> {
 }
 
 /// A transfer that begins when it is awaited.
+///
+/// ```
+/// # async fn example(files: hibernaculum::Files<'_>) -> Result<(), hibernaculum::Error> {
+/// use hibernaculum::{ByteSize, HostPaths as _};
+///
+/// let transfer = files.upload_path("./dataset", "data").at_most(ByteSize::gib(1));
+/// let done = transfer.on_progress(|progress| eprintln!("{} {}", progress.path, progress.bytes)).await?;
+/// # Ok(()) }
+/// ```
 #[must_use = "a transfer begins when it is awaited"]
 pub struct Transfer<'a> {
     files: Files<'a>,
@@ -120,7 +149,7 @@ pub struct Transferred {
 pub struct Skipped {
     /// Its path on the side that it would have come from.
     pub path: String,
-    /// Why.
+    /// Why: `a symbolic link`, `its name is not UTF-8`.
     pub reason: &'static str,
 }
 

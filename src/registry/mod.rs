@@ -70,6 +70,17 @@ impl Registry {
     /// Adds a backend, in the place of one that had that name. Names are compared as they are, upper and lower case too.
     ///
     /// The factory is called by [`Registry::create`], each time anew, and should end with [`SettingsReader::finish`], so that a misspelt setting is told.
+    ///
+    /// ```
+    /// use hibernaculum::{LocalBackend, Registry, Settings};
+    ///
+    /// let mut registry = Registry::empty();
+    /// registry.register("local", |settings: Settings| async move {
+    ///     settings.read("local").finish()?; // it has no settings here
+    ///     LocalBackend::builder().python("/opt/python/bin/python3").build()
+    /// });
+    /// assert!(registry.names().eq(["local"]));
+    /// ```
     pub fn register<F, M>(&mut self, name: impl Into<String>, factory: F) -> &mut Self
     where
         F: Fn(Settings) -> M + Send + Sync + 'static,

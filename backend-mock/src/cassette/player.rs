@@ -78,6 +78,12 @@ impl Cassette {
 
     /// Answers each call with the first recorded one like it that was not played yet, or with the last like it, in any order. For code whose calls come
     /// in no order that can be told: of several tasks, say.
+    ///
+    /// ```
+    /// # fn example(yaml: &str) -> Result<(), hibernaculum_core::Error> {
+    /// let cassette = hibernaculum_backend_mock::cassette::Cassette::from_yaml(yaml)?.by_lookup();
+    /// # Ok(()) }
+    /// ```
     #[must_use = "a cassette that nobody verifies proves nothing"]
     pub fn by_lookup(self) -> Self {
         self.deck.inner().by_lookup = true;
@@ -90,6 +96,14 @@ impl Cassette {
     }
 
     /// What [`Cassette::verify`] would complain of.
+    ///
+    /// ```
+    /// # fn example(cassette: &hibernaculum_backend_mock::cassette::Cassette) {
+    /// for complaint in cassette.complaints() {
+    ///     println!("{complaint}");
+    /// }
+    /// # }
+    /// ```
     pub fn complaints(&self) -> Vec<String> {
         let inner = self.deck.inner();
         let mut complaints = inner.complaints.clone();

@@ -27,6 +27,14 @@ pub enum Record {
 impl Record {
     /// What the variable `HIBERNACULUM_RECORD` says: `missing`, `all`, or nothing.
     ///
+    /// ```
+    /// use hibernaculum_backend_mock::cassette::Record;
+    ///
+    /// let record = Record::from_env()?;
+    /// println!("cassettes are recorded: {record:?}");
+    /// # Ok::<(), hibernaculum_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ConfigError::Invalid`] where it says something else.
@@ -60,7 +68,13 @@ impl Record {
 /// use hibernaculum_backend_mock::cassette::{Record, Taped};
 ///
 /// // `real` makes the backend, and is asked only to record: `HIBERNACULUM_RECORD=missing cargo test`.
-/// let taped = Taped::open("tests/cassettes/agent.yaml", Record::from_env()?, real).await?;
+/// let taped = Taped::open("tests/cassettes/agent.yaml", Record::from_env()?, real)
+///     .await?
+///     .redact("dtn_0123") // is not to be on the cassette
+///     .by_lookup(); // the agent's calls come in any order
+/// if taped.records() {
+///     eprintln!("this takes longer than usual");
+/// }
 /// agent(taped.backend()).await;
 /// taped.finish()?;
 /// # Ok(()) }
@@ -84,6 +98,10 @@ impl Taped {
     /// # Errors
     ///
     /// [`ConfigError::Invalid`] where the file is missing and may not be recorded, cannot be read or is no cassette; what `real` says.
+    ///
+    /// # Cancel safety
+    ///
+    /// No file is written when the future is dropped; what `real` began is its own affair.
     pub async fn open<F>(
         file: impl AsRef<Path>,
         record: Record,

@@ -64,6 +64,11 @@ pub enum CallFault {
 
 impl CallFaults {
     /// No faults yet. The same seed and the same faults do the same.
+    ///
+    /// ```
+    /// let faults = hibernaculum_backend_mock::faults::CallFaults::seeded(7);
+    /// assert_eq!(faults.seed(), 7);
+    /// ```
     pub fn seeded(seed: u64) -> Self {
         Self { seed, faults: Vec::new() }
     }
@@ -99,6 +104,11 @@ impl CallFaults {
     }
 
     /// The seed.
+    ///
+    /// ```
+    /// let faults = hibernaculum_backend_mock::faults::CallFaults::seeded(7);
+    /// println!("the dice were thrown with {}", faults.seed());
+    /// ```
     pub fn seed(&self) -> u64 {
         self.seed
     }

@@ -23,7 +23,7 @@ pub enum When {
     First(u64),
     /// From the n-th time on, counted from 1.
     From(u64),
-    /// So often out of one, by the dice of the plan's seed.
+    /// Each time with this chance, from 0 to 1, by the dice of the plan's seed.
     Chance(f64),
 }
 

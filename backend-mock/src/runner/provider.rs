@@ -50,7 +50,13 @@ impl ScriptedProvider {
         self
     }
 
-    /// Sets the version of Python that its runner claims to be.
+    /// Sets the version of Python that its runner claims to be. Unset: `3.13.0`.
+    ///
+    /// ```
+    /// use hibernaculum_backend_mock::{Script, ScriptedProvider};
+    ///
+    /// let old = ScriptedProvider::new(Script::default()).python("3.8.20");
+    /// ```
     #[must_use]
     pub fn python(mut self, version: impl Into<String>) -> Self {
         self.python = version.into();

@@ -174,15 +174,40 @@ pub struct Frame {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Crash {
-    /// A signal ends it.
+    /// The signal of this number ends it.
     Signal(i32),
-    /// It exits past Python, as `os._exit` does.
+    /// It exits past Python with this code, as `os._exit` does.
     Exit(i32),
     /// The kernel kills it, because the memory of its sandbox ran out.
     OutOfMemory,
 }
 
 /// What a [`Rule::computes`](crate::Rule::computes) sees: the code, and what happened in its session before it ends.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), hibernaculum_core::Error> {
+/// use hibernaculum_backend_mock::{Ending, Matcher, Script, when};
+/// use hibernaculum_core::{Sandbox, SandboxSpec};
+///
+/// let mock = Script::in_order([
+///     when("depth = 3").binds("depth", 3),
+///     when(Matcher::regex(r"^dig\((\d+)\)$")?).computes(|scene| {
+///         let by: u64 = scene.group(1).parse().unwrap_or(0);
+///         let depth = scene.value_of("depth").and_then(|depth| depth.json.as_ref()?.as_u64());
+///         Ending::Value((depth.unwrap_or(0) + by).into())
+///     }),
+/// ])
+/// .backend()?;
+///
+/// let sandbox = Sandbox::create(&mock.backend(), SandboxSpec::default()).await?;
+/// let session = sandbox.session().await?;
+/// session.execute("depth = 3").await?;
+/// assert_eq!(session.execute("dig(4)").await?.json(), Some(&7.into()));
+/// sandbox.close().await?;
+/// mock.verify().await;
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Scene<'a> {
     pub(crate) code: &'a str,
@@ -198,6 +223,12 @@ pub(crate) trait Lookup: fmt::Debug {
 
 impl Scene<'_> {
     /// The code.
+    ///
+    /// ```
+    /// use hibernaculum_backend_mock::{Ending, Matcher, when};
+    ///
+    /// let rule = when(Matcher::any()).any_times().computes(|scene| Ending::Value(scene.code().len().into()));
+    /// ```
     pub fn code(&self) -> &str {
         self.code
     }
@@ -208,6 +239,12 @@ impl Scene<'_> {
     }
 
     /// The answers that the execution's questions got, in order.
+    ///
+    /// ```
+    /// use hibernaculum_backend_mock::{Ending, when};
+    ///
+    /// let rule = when("input('Name? ')").asks("Name? ").computes(|scene| Ending::Value(scene.answers().join(" ").into()));
+    /// ```
     pub fn answers(&self) -> &[String] {
         self.answers
     }

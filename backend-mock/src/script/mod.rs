@@ -40,6 +40,7 @@ use hibernaculum_core::Error;
 ///     when("x = 41").binds("x", json!(41)),
 ///     when("x + 1").value(json!(42)),
 /// ]);
+/// let of_two_tasks = Script::any_order([when("left()"), when("right()")]);
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct Script {

@@ -81,8 +81,46 @@ pub enum Reaction {
     Handles(Vec<Step>, Ending),
 }
 
+/// What the code does, one step after the other.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), hibernaculum_core::Error> {
+/// use std::time::Duration;
+/// use hibernaculum_backend_mock::{Pause, Script, Step, when};
+/// use hibernaculum_core::{Display, Sandbox, SandboxSpec};
+///
+/// let plot = Display { data: [("text/plain".into(), "a plot".into())].into(), ..Display::default() };
+/// let mock = Script::in_order([
+///     when("train()")
+///         .prints("epoch 1\n")
+///         .prints_to_stderr("the disk is slow\n")
+///         .waits(Duration::from_secs(20))
+///         .writes("from C\n")
+///         .writes_to_stderr("from C, too\n")
+///         .displays(plot)
+///         .binds("loss", 0.07)
+///         .unbinds("draft")
+///         .step(Step::Wait(Pause::For(Duration::from_secs(1)))),
+///     when("login()").asks("Name? ").asks_secretly("Password? ").optional(),
+///     when("first()").signals("ready").optional(), // lets those go on who wait for it in another session
+///     when("second()").waits_for("ready").optional(),
+///     when("while True: pass").hangs().optional(),
+/// ])
+/// .backend()?;
+///
+/// let sandbox = Sandbox::create(&mock.backend(), SandboxSpec::default()).await?;
+/// let session = sandbox.session().await?;
+/// let result = session.execute("train()").await?;
+/// assert_eq!(result.stdout.to_string(), "epoch 1\nfrom C\n");
+/// assert_eq!(result.displays.len(), 1);
+/// assert_eq!(session.namespace().get("loss").await?, 0.07);
+/// sandbox.close().await?;
+/// mock.verify().await;
+/// # Ok(()) }
+/// ```
 impl Rule {
-    /// Prints text, with `print(…, end='')`.
+    /// Prints text, with `print(…, end='')`: no line end is added.
     pub fn prints(self, text: impl Into<String>) -> Self {
         self.step(Step::printed(OutputStream::Stdout, text.into()))
     }
@@ -102,12 +140,12 @@ impl Rule {
         self.step(Step::WriteError(bytes.into()))
     }
 
-    /// Takes so long. Under tokio's paused clock that costs no time.
+    /// Takes so long, by tokio's clock: under a paused one that costs no time. An interrupt ends it.
     pub fn waits(self, time: Duration) -> Self {
         self.step(Step::Wait(Pause::For(time)))
     }
 
-    /// Never ends by itself.
+    /// Never ends by itself: an interrupt does, or the end of its time.
     pub fn hangs(self) -> Self {
         self.step(Step::Wait(Pause::Forever))
     }
@@ -152,7 +190,37 @@ impl Rule {
         self.steps.push(step);
         self
     }
+}
 
+/// How the code ends. What is said last holds; without any of these it completes with no value.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), hibernaculum_core::Error> {
+/// use hibernaculum_backend_mock::{Crash, Ending, Exception, Script, when};
+/// use hibernaculum_core::{Sandbox, SandboxSpec, Status};
+///
+/// let mock = Script::in_order([
+///     when("total = 42").binds("total", 42).ends(Ending::Nothing),
+///     when("total").value_of("total"),
+///     when("total + 1").value(43).warns("the disk is nearly full"),
+///     when("1 / 0").raises(Exception::new("ZeroDivisionError", "division by zero")),
+///     when("ctypes.string_at(0)").crashes(Crash::Signal(11)),
+/// ])
+/// .backend()?;
+///
+/// let sandbox = Sandbox::create(&mock.backend(), SandboxSpec::default()).await?;
+/// let session = sandbox.session().await?;
+/// session.execute("total = 42").await?;
+/// assert_eq!(session.execute("total").await?.json(), Some(&42.into()));
+/// assert_eq!(session.execute("total + 1").await?.outcome.warnings, ["the disk is nearly full"]);
+/// assert_eq!(session.execute("1 / 0").await?.outcome.status, Status::Failed);
+/// assert_eq!(session.execute("ctypes.string_at(0)").await?.outcome.status, Status::Crashed);
+/// sandbox.close().await?;
+/// mock.verify().await;
+/// # Ok(()) }
+/// ```
+impl Rule {
     /// Completes with this value. `null` is Python's `None`, which is none.
     pub fn value(self, value: impl Into<ScriptedValue>) -> Self {
         self.ends(Ending::Value(value.into()))
@@ -197,8 +265,23 @@ impl Rule {
         self.warnings.push(warning.into());
         self
     }
+}
 
-    /// What an interrupt does.
+/// What an interrupt does, and how often the code is to come.
+///
+/// ```
+/// use hibernaculum_backend_mock::{Reaction, Script, Step, when};
+///
+/// let script = Script::any_order([
+///     when("poll()").value(0).times(3),
+///     when("import numpy").any_times(),
+///     when("tidy()").optional(),
+///     when("train()").hangs().on_interrupt(Reaction::Tidies(vec![Step::Print("saved\n".into())])),
+///     when("spin()").hangs().ignores_interrupts(),
+/// ]);
+/// ```
+impl Rule {
+    /// What an interrupt does. Unset: [`Reaction::Ends`].
     pub fn on_interrupt(mut self, reaction: Reaction) -> Self {
         self.reaction = reaction;
         self
@@ -209,7 +292,7 @@ impl Rule {
         self.on_interrupt(Reaction::Ignores)
     }
 
-    /// Is to be met so often.
+    /// Is to be met so often, no more and no less. Unset: once.
     pub fn times(mut self, times: u64) -> Self {
         self.times = Times { least: times, most: times };
         self

@@ -31,6 +31,17 @@ use super::fold;
 const HEAD: &str = "hibernaculum wire 1";
 
 /// What passed between an engine and its places: of one [`WireRecorder`](super::WireRecorder), to be played by a [`WirePlayer`](super::WirePlayer).
+///
+/// ```
+/// use hibernaculum_backend_mock::wire::{WireCassette, WireRecorder};
+/// use hibernaculum_backend_mock::{Script, ScriptedProvider};
+///
+/// let recorder = WireRecorder::new(ScriptedProvider::new(Script::default()));
+/// let text = recorder.cassette().write(); // to be kept in a file
+/// assert_eq!(WireCassette::read(&text)?, recorder.cassette());
+/// assert_eq!(recorder.cassette().features().backend, "mock");
+/// # Ok::<(), hibernaculum_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct WireCassette {
     pub(super) features: Features,

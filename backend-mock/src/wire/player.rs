@@ -17,7 +17,20 @@ use crate::runner::greeting::listen;
 /// How many bytes a connection holds that nobody has read yet, each way.
 const BUFFER: usize = 64 << 10;
 
-/// A [`Provider`] whose places say what is on a cassette. [`WireRecorder`](super::WireRecorder) has an example.
+/// A [`Provider`] whose places say what is on a cassette. [`WireRecorder`](super::WireRecorder) has an example with an engine.
+///
+/// ```
+/// # fn example(text: &str) -> Result<(), hibernaculum_core::Error> {
+/// use hibernaculum_backend_mock::wire::{WireCassette, WirePlayer};
+/// use hibernaculum_engine::Engine;
+///
+/// let player = WirePlayer::new(WireCassette::read(text)?);
+/// let account = player.account();
+/// let engine = Engine::new(player)?;
+/// // … the test …
+/// account.verify();
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct WirePlayer {
     cassette: WireCassette,
@@ -160,6 +173,14 @@ impl Place for WirePlace {
 }
 
 /// What a cassette is held to: that the engine says what it said when it was recorded.
+///
+/// ```
+/// # fn example(player: &hibernaculum_backend_mock::wire::WirePlayer) {
+/// let account = player.account();
+/// println!("{} complaints until now", account.complaints().len());
+/// account.verify();
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "a cassette that nobody verifies proves nothing"]
 pub struct WireAccount {

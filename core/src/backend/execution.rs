@@ -168,7 +168,13 @@ pub trait SandboxExecution: Send + Sync {
     /// The answer may have been given when the future is dropped.
     async fn answer(&self, session: &SessionId, token: &InputToken, reply: InputReply) -> Result<(), Error>;
 
-    /// The backend's name, for refusals.
+    /// The backend's name, as its [`Features`](crate::Features) have it: refusals tell it.
+    ///
+    /// ```
+    /// # fn example(backend: &dyn hibernaculum_core::Backend) {
+    /// assert_eq!(backend.execution_backend(), backend.features().backend);
+    /// # }
+    /// ```
     fn execution_backend(&self) -> &str;
 
     /// Lists the names of a session; runs no user code. Like all `namespace_…` calls it takes its turn after the executions that were
@@ -313,6 +319,12 @@ pub trait SandboxExecution: Send + Sync {
     }
 
     /// What the `namespace_…` methods answer where they are not implemented.
+    ///
+    /// ```
+    /// # fn example(backend: &dyn hibernaculum_core::Backend) {
+    /// assert_eq!(backend.lacks_namespace().code(), "unsupported");
+    /// # }
+    /// ```
     fn lacks_namespace(&self) -> Error {
         Unsupported::feature(self.execution_backend(), Feature::Namespace).into()
     }

@@ -138,6 +138,12 @@ pub trait Sandboxes: Send + Sync {
         Err(Unsupported::feature(self.sandboxes_backend(), Feature::Linger).into())
     }
 
-    /// The backend's name, for refusals.
+    /// The backend's name, as its [`Features`](crate::Features) have it: refusals tell it.
+    ///
+    /// ```
+    /// # fn example(backend: &dyn hibernaculum_core::Backend) {
+    /// assert_eq!(backend.sandboxes_backend(), backend.features().backend);
+    /// # }
+    /// ```
     fn sandboxes_backend(&self) -> &str;
 }

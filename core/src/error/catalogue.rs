@@ -15,9 +15,9 @@ pub struct CatalogueRow {
     pub code: &'static str,
     /// What happened; `{names}` stand for the particulars.
     pub what: &'static str,
-    /// Why.
+    /// Why it happens.
     pub why: &'static str,
-    /// What to do.
+    /// What the caller can do about it.
     pub how: &'static str,
     /// The test that provokes it through the public API.
     pub test: &'static str,
@@ -45,6 +45,11 @@ pub fn catalogue() -> impl Iterator<Item = CatalogueRow> {
 }
 
 /// The catalogue as the Markdown of `docs/errors.md`.
+///
+/// ```
+/// let page = hibernaculum_core::error::catalogue_markdown();
+/// assert!(page.contains("## `session.unknown`"));
+/// ```
 pub fn catalogue_markdown() -> String {
     let mut page = String::from(
         "# Errors\n\nEvery error has a stable code, says what, why and how, and keeps its source. This page is made from the code;\n\

@@ -9,6 +9,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// An error as people read it and as wires carry it.
+///
+/// ```
+/// use hibernaculum_core::{Explanation, Retry};
+///
+/// let told = Explanation::new("den.full", "no den is free", "all are taken", "wait until one is left")
+///     .with_detail("dens", 12)
+///     .with_retry(Retry::Safe);
+/// assert_eq!(told.details["dens"], 12);
+/// assert_eq!(told.to_string().lines().next(), Some("no den is free [den.full]"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Explanation {
@@ -92,6 +102,13 @@ pub enum Retry {
 }
 
 /// What lay beneath an error: any error, shared, so that errors can be cloned for all who wait.
+///
+/// ```
+/// use hibernaculum_core::Source;
+///
+/// let beneath = Source::new("the socket was closed");
+/// assert_eq!(beneath.to_string(), "the socket was closed");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Source(Arc<dyn std::error::Error + Send + Sync>);
 

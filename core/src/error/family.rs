@@ -39,6 +39,14 @@ macro_rules! error_family {
             )*
         }
 
+        /// ```
+        /// use hibernaculum_core::{Retry, SessionError, SessionId};
+        ///
+        /// let error = SessionError::Unknown { session: SessionId::new() }; // every family answers the same questions
+        /// assert_eq!(error.code(), "session.unknown");
+        /// assert_eq!(error.retry(), Retry::Never);
+        /// println!("{}", error.explain()); // what, why and how
+        /// ```
         impl $name {
             /// The stable code: what programs compare.
             pub fn code(&self) -> &'static str {

@@ -101,6 +101,17 @@ impl Error {
     }
 
     /// Whether the same call may be made again.
+    ///
+    /// ```
+    /// use hibernaculum_core::{Error, Retry, SessionError, SessionId};
+    ///
+    /// let error = Error::from(SessionError::Unknown { session: SessionId::new() });
+    /// match error.retry() {
+    ///     Retry::Safe => println!("at once"),
+    ///     Retry::After(time) => println!("in {time:?}"),
+    ///     _ => println!("not as it was"),
+    /// }
+    /// ```
     pub fn retry(&self) -> Retry {
         ask!(self, inner => inner.retry())
     }

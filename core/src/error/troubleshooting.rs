@@ -77,6 +77,11 @@ streams are not), at `Background` events (what threads print between executions)
 ";
 
 /// The catalogue by symptom, as the Markdown of `docs/troubleshooting.md`.
+///
+/// ```
+/// let page = hibernaculum_core::error::troubleshooting_markdown();
+/// assert!(page.contains("(`session.unknown`)"));
+/// ```
 pub fn troubleshooting_markdown() -> String {
     let mut page = HEAD.to_owned();
     let mut left: Vec<CatalogueRow> = catalogue().collect();

@@ -4,6 +4,15 @@ use super::{CatalogueRow, Explanation, Retry};
 use crate::Feature;
 
 /// The backend does not offer what was asked for; nothing was done.
+///
+/// ```
+/// use hibernaculum_core::{Feature, Retry, Unsupported};
+///
+/// let refusal = Unsupported::feature("mine", Feature::Files);
+/// assert_eq!(refusal.code(), "unsupported");
+/// assert_eq!(refusal.retry(), Retry::Never);
+/// assert_eq!(refusal.explain().how, Feature::Files.instead());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the backend `{backend}` does not offer {what}")]
 pub struct Unsupported {
@@ -17,6 +26,13 @@ pub struct Unsupported {
 
 impl Unsupported {
     /// A feature that the backend does not offer.
+    ///
+    /// ```
+    /// use hibernaculum_core::{Error, Feature, Unsupported};
+    ///
+    /// let refusal = Error::from(Unsupported::feature("mine", Feature::Files));
+    /// assert_eq!(refusal.to_string(), "the backend `mine` does not offer the feature `files`");
+    /// ```
     pub fn feature(backend: &str, feature: Feature) -> Self {
         Self {
             backend: backend.to_owned(),

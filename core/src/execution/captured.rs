@@ -6,6 +6,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// What was written to one stream. Where it was too much, bytes are missing at one place in the middle.
+///
+/// ```
+/// use hibernaculum_core::{Captured, Cut};
+///
+/// let whole = Captured { text: "hello\n".into(), cut: None };
+/// assert_eq!((whole.as_str(), whole.is_empty()), ("hello\n", false));
+///
+/// let cut = Captured { text: "abyz".into(), cut: Some(Cut { at: 2, bytes: 22 }) };
+/// assert_eq!(cut.to_string(), "ab\n… 22 bytes are left out here …\nyz");
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Captured {
     /// The text that was kept.

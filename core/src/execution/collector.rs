@@ -7,6 +7,22 @@ use crate::ExecutionId;
 /// Collects events; memory stays within the limits, whatever is written.
 ///
 /// [`crate::Execution`] uses one when it is awaited. It is public for those who read the stream themselves and want the result too.
+///
+/// ```
+/// use hibernaculum_core::{
+///     Collector, Event, EventKind, ExecutionId, Outcome, OutputLimits, OutputStream, StateAfter, Status,
+/// };
+///
+/// let (id, now) = (ExecutionId::new(), jiff::Timestamp::now());
+/// let wrote = EventKind::Output { stream: OutputStream::Stdout, text: "hello\n".into() };
+/// let ended = EventKind::Finished(Box::new(Outcome::new(Status::Completed, StateAfter::Kept)));
+///
+/// let mut collector = Collector::new(id, OutputLimits::default());
+/// assert_eq!(collector.push(Event::new(1, id, now, wrote)), None);
+/// let outcome = collector.push(Event::new(2, id, now, ended)).expect("it was the last event");
+/// let result = collector.finish(outcome);
+/// assert_eq!(result.stdout.to_string(), "hello\n");
+/// ```
 #[derive(Debug)]
 pub struct Collector {
     execution: ExecutionId,

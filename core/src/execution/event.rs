@@ -29,11 +29,26 @@ pub struct Event {
 
 impl Event {
     /// An event, for those who implement a backend.
+    ///
+    /// ```
+    /// use hibernaculum_core::{Event, EventKind, ExecutionId};
+    ///
+    /// let event = Event::new(1, ExecutionId::new(), jiff::Timestamp::now(), EventKind::Started);
+    /// assert!(!event.is_last());
+    /// ```
     pub fn new(seq: u64, execution: ExecutionId, at: Timestamp, kind: EventKind) -> Self {
         Self { seq, execution, at, kind }
     }
 
     /// Whether no event follows: [`EventKind::Finished`] or [`EventKind::Failed`].
+    ///
+    /// ```
+    /// # async fn example(mut execution: hibernaculum_core::Execution) {
+    /// while let Some(event) = execution.next().await {
+    ///     println!("{}{}", event.seq, if event.is_last() { ", and no more" } else { "" });
+    /// }
+    /// # }
+    /// ```
     pub fn is_last(&self) -> bool {
         matches!(self.kind, EventKind::Finished(_) | EventKind::Failed { .. })
     }

@@ -11,11 +11,22 @@ pub struct InputToken(String);
 
 impl InputToken {
     /// A token, for those who implement a backend. At most 128 characters are kept.
+    ///
+    /// ```
+    /// use hibernaculum_core::InputToken;
+    ///
+    /// assert_eq!(InputToken::new("in_7").as_str(), "in_7");
+    /// assert_eq!(InputToken::new(&"x".repeat(200)).as_str().len(), 128);
+    /// ```
     pub fn new(text: &str) -> Self {
         Self(text.chars().take(128).collect())
     }
 
     /// The token's text.
+    ///
+    /// ```
+    /// assert_eq!(hibernaculum_core::InputToken::new("in_7").as_str(), "in_7");
+    /// ```
     pub fn as_str(&self) -> &str {
         &self.0
     }

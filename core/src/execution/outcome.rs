@@ -18,7 +18,7 @@ pub struct Outcome {
     /// The value of a trailing expression, unless it was `None`.
     #[serde(default)]
     pub value: Option<Value>,
-    /// The exception that ended it.
+    /// The exception that ended it, where one did.
     #[serde(default)]
     pub error: Option<PythonError>,
     /// What ended the session's process, where something did.
@@ -39,7 +39,7 @@ pub struct Outcome {
     /// Resident memory of the session's process afterwards.
     #[serde(default)]
     pub memory: ByteSize,
-    /// By how many bytes that changed.
+    /// By how many bytes that changed during the execution; negative where it shrank.
     #[serde(default)]
     pub memory_delta: i64,
     /// Which execution of the session's interpreter this was, from 1.
@@ -49,6 +49,14 @@ pub struct Outcome {
 
 impl Outcome {
     /// An outcome that says no more than how it ended.
+    ///
+    /// ```
+    /// use hibernaculum_core::{Outcome, StateAfter, Status};
+    ///
+    /// let mut outcome = Outcome::new(Status::Completed, StateAfter::Kept);
+    /// outcome.warnings.push("the disk is nearly full".into());
+    /// assert_eq!(outcome.value, None);
+    /// ```
     pub fn new(status: Status, state: StateAfter) -> Self {
         Self {
             status,
@@ -155,7 +163,7 @@ pub struct PythonError {
     pub message: String,
     /// The traceback as Python prints it, without the runner's own frames.
     pub traceback: String,
-    /// The user's frames, the innermost last.
+    /// The user's frames, the innermost last; of more than 200, the outermost 50 and the innermost 150.
     pub frames: Vec<TraceFrame>,
     /// For `SystemExit`: the exit code that a program would have had.
     pub exit_code: Option<i32>,
@@ -167,7 +175,7 @@ pub struct PythonError {
 pub struct TraceFrame {
     /// The file, or `<cell N>`.
     pub file: String,
-    /// The line, from 1.
+    /// The line, from 1; 0 where Python does not know it.
     pub line: u32,
     /// The function, or `<module>`.
     pub function: String,

@@ -27,7 +27,7 @@ pub struct ExecutionRequest {
     /// The execution's id, minted here: a request that is sent twice runs once.
     #[serde(default = "ExecutionId::new")]
     pub id: ExecutionId,
-    /// Python source. A trailing expression's value is the result; `await` works at top level.
+    /// Python source, at most 64 MiB. A trailing expression's value is the result; `await` works at top level.
     pub code: String,
     /// How long it may take, its time in the queue included.
     #[serde(default)]
@@ -79,7 +79,7 @@ impl ExecutionRequest {
         }
     }
 
-    /// Sets how long it may take, the queue included.
+    /// Sets how long it may take, the queue included: more than zero. Unset: 30 s.
     ///
     /// ```
     /// use hibernaculum_core::ExecutionRequest;
@@ -93,7 +93,7 @@ impl ExecutionRequest {
         self
     }
 
-    /// Sets what becomes of its effects.
+    /// Sets what becomes of its effects. Unset: they stay.
     ///
     /// ```
     /// use hibernaculum_core::ExecutionRequest;
@@ -107,7 +107,7 @@ impl ExecutionRequest {
         self
     }
 
-    /// Sets what `input()` does.
+    /// Sets what `input()` does. Unset: it is denied, with an `EOFError`.
     ///
     /// ```
     /// use hibernaculum_core::ExecutionRequest;
@@ -121,7 +121,7 @@ impl ExecutionRequest {
         self
     }
 
-    /// Sets how much output the collected result keeps.
+    /// Sets how much output the collected result keeps. Unset: [`OutputLimits::default`].
     ///
     /// ```
     /// use hibernaculum_core::ExecutionRequest;
@@ -136,7 +136,7 @@ impl ExecutionRequest {
         self
     }
 
-    /// Sets whether the session's history takes note of it.
+    /// Sets whether the session's history takes note of it: `_`, `Out` and the execution count. Unset: it does.
     ///
     /// ```
     /// use hibernaculum_core::ExecutionRequest;
@@ -223,6 +223,14 @@ impl Timeout {
     pub const DEFAULT: Duration = Duration::from_secs(30);
 
     /// The time, where there is a bound.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use hibernaculum_core::Timeout;
+    ///
+    /// assert_eq!(Timeout::default().limit(), Some(Duration::from_secs(30)));
+    /// assert_eq!(Timeout::Unlimited.limit(), None);
+    /// ```
     pub fn limit(self) -> Option<Duration> {
         match self {
             Self::After(limit) => Some(limit),

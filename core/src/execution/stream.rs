@@ -12,11 +12,37 @@ use crate::error::{Error, TransportError};
 use crate::{ExecutionId, SessionId};
 
 /// What a backend gives an [`Execution`] to read from.
+///
+/// ```
+/// use std::collections::VecDeque;
+/// use std::task::{Context, Poll};
+/// use hibernaculum_core::{Error, Event, Execution, ExecutionId, ExecutionSource, OutputLimits, SessionId};
+///
+/// /// Events that are there already.
+/// struct Recorded {
+///     events: VecDeque<Event>,
+///     error: Option<Error>,
+/// }
+///
+/// impl ExecutionSource for Recorded {
+///     fn poll_event(&mut self, _: &mut Context<'_>) -> Poll<Option<Event>> {
+///         Poll::Ready(self.events.pop_front())
+///     }
+///     fn take_error(&mut self) -> Option<Error> {
+///         self.error.take()
+///     }
+///     fn detach(&mut self) {} // nothing runs that a drop could interrupt
+/// }
+///
+/// let recorded = Recorded { events: VecDeque::new(), error: None };
+/// let execution = Execution::new(ExecutionId::new(), SessionId::new(), OutputLimits::default(), recorded);
+/// ```
 pub trait ExecutionSource: Send {
-    /// The next event; `None` after [`EventKind::Finished`] or [`EventKind::Failed`] was given.
+    /// The next event; `None` after [`EventKind::Finished`] or [`EventKind::Failed`] was given. Where none is there yet, it is [`Poll::Pending`], and
+    /// the waker of `cx` is told when one is.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>>;
 
-    /// The error that a [`EventKind::Failed`] told of.
+    /// The error that a [`EventKind::Failed`] told of, once; `None` where there was none, or it was taken.
     fn take_error(&mut self) -> Option<Error>;
 
     /// Lets the execution run on when this is dropped. Without it the drop interrupts.
@@ -60,6 +86,26 @@ pub struct Execution {
 
 impl Execution {
     /// An execution over a backend's source of events.
+    ///
+    /// ```
+    /// use std::task::{Context, Poll};
+    /// use hibernaculum_core::{Error, Event, Execution, ExecutionId, ExecutionSource, OutputLimits, SessionId};
+    ///
+    /// struct Silent;
+    /// impl ExecutionSource for Silent {
+    ///     fn poll_event(&mut self, _: &mut Context<'_>) -> Poll<Option<Event>> {
+    ///         Poll::Ready(None)
+    ///     }
+    ///     fn take_error(&mut self) -> Option<Error> {
+    ///         None
+    ///     }
+    ///     fn detach(&mut self) {}
+    /// }
+    ///
+    /// let id = ExecutionId::new();
+    /// let execution = Execution::new(id, SessionId::new(), OutputLimits::default(), Silent);
+    /// assert_eq!(execution.id(), id);
+    /// ```
     pub fn new(
         id: ExecutionId,
         session: SessionId,
@@ -96,6 +142,13 @@ impl Execution {
     /// Lets the execution run on without this stream; gives the id with which `attach` takes it up again.
     ///
     /// What it writes meanwhile is kept in a bounded ring that overwrites the oldest ([`EventKind::Gap`] tells).
+    ///
+    /// ```
+    /// # async fn example(session: hibernaculum_core::Session) -> Result<(), hibernaculum_core::Error> {
+    /// let id = session.start("train()").await?.detach();
+    /// let result = session.attach(&id, 0).await?.await?; // later, here or in another program
+    /// # Ok(()) }
+    /// ```
     pub fn detach(mut self) -> ExecutionId {
         self.source.detach();
         self.id

@@ -16,6 +16,7 @@ pub const BLOB_LIMIT: usize = 8 << 20;
 /// use hibernaculum_core::BlobId;
 ///
 /// let id = BlobId::from_bytes([7; 32]);
+/// assert_eq!(id.as_bytes(), &[7; 32]);
 /// assert_eq!(id.to_string().parse(), Ok(id));
 /// assert!("../../etc/passwd".parse::<BlobId>().is_err());
 /// ```
@@ -84,7 +85,7 @@ impl<'de> Deserialize<'de> for BlobId {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Codec {
-    /// As they are.
+    /// Not at all: what is stored are its raw bytes.
     #[default]
     Raw,
     /// Compressed with Zstandard (RFC 8878).
@@ -92,10 +93,21 @@ pub enum Codec {
 }
 
 /// A blob that a store holds: what [`crate::CheckpointWriter::put`] gives, and what [`crate::CheckpointStore::blob`] takes.
+///
+/// ```
+/// use hibernaculum_core::{BlobId, ByteSize, Codec, StoredBlob};
+///
+/// let name: BlobId = "0123456789abcdef".repeat(4).parse()?;
+/// let plain = StoredBlob::raw(name, ByteSize::kib(64));
+/// let packed = plain.clone().zstd(ByteSize::kib(9)).copy(Some("b".into()));
+/// assert_eq!((plain.codec, plain.stored), (Codec::Raw, ByteSize::kib(64)));
+/// assert_eq!((packed.codec, packed.bytes, packed.stored), (Codec::Zstd, ByteSize::kib(64), ByteSize::kib(9)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StoredBlob {
-    /// Its name.
+    /// Its name: the hash of its raw bytes.
     pub blake3: BlobId,
     /// Its length, raw. A reader takes nothing beyond it, whatever the stored bytes would become.
     pub bytes: ByteSize,

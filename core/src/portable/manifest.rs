@@ -7,6 +7,21 @@ use serde::{Deserialize, Serialize};
 use crate::{ByteSize, CheckpointInfo, SandboxId};
 
 /// What is in a portable checkpoint, and what is not, and why. It is told without running or unpickling anything.
+///
+/// ```
+/// use hibernaculum_core::{
+///     CheckpointId, CheckpointInfo, CheckpointKind, Manifest, SandboxId, SavedVariable, SessionId, Treatment,
+/// };
+///
+/// let info = CheckpointInfo::new(CheckpointId::new(), CheckpointKind::Portable, SessionId::new());
+/// let mut manifest = Manifest::new(info, SandboxId::new(), "3.11.7", "cpython");
+/// manifest.variables.push(SavedVariable::new("rows", "list", Treatment::Saved("pickle".into())));
+/// manifest.variables.push(SavedVariable::new("socket", "socket.socket", Treatment::Skipped("it is a socket".into())));
+///
+/// for variable in manifest.variables.iter().filter(|variable| !variable.is_saved()) {
+///     println!("{} is not saved: {:?}", variable.name, variable.treatment);
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Manifest {
@@ -66,6 +81,13 @@ impl Manifest {
 }
 
 /// One name of a session, in a manifest.
+///
+/// ```
+/// use hibernaculum_core::{ByteSize, SavedVariable, Treatment};
+///
+/// let rows = SavedVariable::new("rows", "list", Treatment::Saved("pickle".into())).size(Some(ByteSize::kib(3)));
+/// assert!(rows.is_saved());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SavedVariable {
@@ -106,7 +128,7 @@ impl SavedVariable {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Treatment {
-    /// It is in the checkpoint; by which means: `pickle`, `cloudpickle`, `source`, `import`.
+    /// It is in the checkpoint; by which means: `pickle`, `cloudpickle`, `bytecode`, `source`, `import`.
     Saved(String),
     /// It is not; why, in a sentence.
     Skipped(String),

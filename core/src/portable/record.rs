@@ -11,6 +11,20 @@ use crate::{ByteSize, CheckpointInfo, SandboxId, SessionId, SnapshotInfo};
 pub const RECORD_FORMAT: u32 = 1;
 
 /// A portable checkpoint, as a store keeps it.
+///
+/// ```
+/// use hibernaculum_core::{
+///     BlobId, ByteSize, CheckpointId, CheckpointInfo, CheckpointKind, CheckpointRecord, RECORD_FORMAT, RecordBlob, SandboxId,
+///     SessionId, StoredBlob,
+/// };
+///
+/// let info = CheckpointInfo::new(CheckpointId::new(), CheckpointKind::Portable, SessionId::new());
+/// let mut record = CheckpointRecord::new(info, SandboxId::new(), serde_json::json!({"variables": []}));
+/// let name: BlobId = "0123456789abcdef".repeat(4).parse()?;
+/// record.blobs.push(RecordBlob::new("the runner's digest", StoredBlob::raw(name, ByteSize::kib(4))));
+/// assert_eq!(record.format, RECORD_FORMAT);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CheckpointRecord {
@@ -59,7 +73,7 @@ impl CheckpointRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RecordBlob {
-    /// The runner's digest.
+    /// The runner's digest of it, by which the manifest names it.
     pub digest: String,
     /// Where the store has it.
     #[serde(flatten)]
@@ -68,12 +82,35 @@ pub struct RecordBlob {
 
 impl RecordBlob {
     /// A blob and the runner's digest of it.
+    ///
+    /// ```
+    /// use hibernaculum_core::{BlobId, ByteSize, RecordBlob, StoredBlob};
+    ///
+    /// let name: BlobId = "0123456789abcdef".repeat(4).parse()?;
+    /// let blob = RecordBlob::new("the runner's digest", StoredBlob::raw(name, ByteSize::kib(4)));
+    /// assert_eq!(blob.blob.bytes, ByteSize::kib(4));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(digest: impl Into<String>, blob: StoredBlob) -> Self {
         Self { digest: digest.into(), blob }
     }
 }
 
 /// A snapshot of a sandbox, as a store keeps it.
+///
+/// ```
+/// use hibernaculum_core::{
+///     CheckpointId, CheckpointInfo, CheckpointKind, CheckpointRecord, SandboxId, SessionId, SnapshotId, SnapshotInfo,
+///     SnapshotRecord, SnapshotSession,
+/// };
+///
+/// let (sandbox, session) = (SandboxId::new(), SessionId::new());
+/// let mut record = SnapshotRecord::new(SnapshotInfo::new(SnapshotId::new(), sandbox));
+/// let state = CheckpointInfo::new(CheckpointId::new(), CheckpointKind::Portable, session);
+/// let state = CheckpointRecord::new(state, sandbox, serde_json::json!({}));
+/// record.sessions.push(SnapshotSession::new(session, state));
+/// record.info.sessions = record.sessions.len();
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SnapshotRecord {
@@ -106,6 +143,15 @@ pub struct SnapshotSession {
 
 impl SnapshotSession {
     /// A session and its state.
+    ///
+    /// ```
+    /// use hibernaculum_core::{CheckpointId, CheckpointInfo, CheckpointKind, CheckpointRecord, SandboxId, SessionId, SnapshotSession};
+    ///
+    /// let session = SessionId::new();
+    /// let state = CheckpointInfo::new(CheckpointId::new(), CheckpointKind::Portable, session);
+    /// let state = CheckpointRecord::new(state, SandboxId::new(), serde_json::json!({}));
+    /// assert_eq!(SnapshotSession::new(session, state).session, session);
+    /// ```
     pub fn new(session: SessionId, checkpoint: CheckpointRecord) -> Self {
         Self { session, checkpoint }
     }

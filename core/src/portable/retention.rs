@@ -28,21 +28,21 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// Keeps so many of each session, and at least the newest.
+    /// Keeps so many checkpoints of each session, the newest; 0 is as good as 1. Unset: all of them.
     #[must_use]
     pub fn keep_last(mut self, count: usize) -> Self {
         self.keep_last = Some(count);
         self
     }
 
-    /// Keeps what is no older.
+    /// Keeps checkpoints and snapshots that are no older. Unset: of any age.
     #[must_use]
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
     }
 
-    /// Keeps what fits into so many stored bytes.
+    /// Keeps the newest checkpoints and snapshots that fit into so many stored bytes together. Unset: of any size.
     #[must_use]
     pub fn max_bytes(mut self, bytes: ByteSize) -> Self {
         self.max_bytes = Some(bytes);

@@ -23,6 +23,12 @@ use crate::{CheckpointId, SnapshotId};
 #[async_trait]
 pub trait CheckpointStore: fmt::Debug + Send + Sync {
     /// What it is, for messages: `memory`, `/var/lib/dens/checkpoints`, `s3://bucket/prefix`. Without credentials.
+    ///
+    /// ```
+    /// # fn example(store: &dyn hibernaculum_core::CheckpointStore) {
+    /// println!("checkpoints go to {}", store.describe());
+    /// # }
+    /// ```
     fn describe(&self) -> String;
 
     /// Begins a save.

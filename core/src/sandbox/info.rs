@@ -42,6 +42,13 @@ pub struct SandboxInfo {
 
 impl SandboxInfo {
     /// A sandbox that runs, just created, with nothing in it. For those who implement a backend.
+    ///
+    /// ```
+    /// use hibernaculum_core::{Isolation, NetworkPolicy, SandboxId, SandboxInfo, SandboxState};
+    ///
+    /// let info = SandboxInfo::new(SandboxId::new(), "mine", NetworkPolicy::Loopback, Isolation::Container);
+    /// assert_eq!(info.state, SandboxState::Running);
+    /// ```
     pub fn new(
         id: SandboxId,
         backend: impl Into<String>,

@@ -35,14 +35,14 @@ impl Default for LiveLimits {
 }
 
 impl LiveLimits {
-    /// Sets how many there may be.
+    /// Sets how many there may be: at most 10,000, which [`SandboxSpec::validate`](crate::SandboxSpec::validate) checks; 0 refuses all. Unset: 64.
     #[must_use]
     pub fn count(mut self, most: usize) -> Self {
         self.count = most;
         self
     }
 
-    /// Sets how much memory of their own they may have.
+    /// Sets how much memory of their own they may have before another one is made. Unset: as much as the sandbox.
     #[must_use]
     pub fn memory(mut self, most: ByteSize) -> Self {
         self.memory = Some(most);

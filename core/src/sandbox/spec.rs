@@ -40,7 +40,7 @@ pub struct SandboxSpec {
     pub workdir: Option<String>,
     /// What to do when the host is gone; unset: the backend's default.
     pub on_host_loss: Option<HostLoss>,
-    /// How many live checkpoints it may keep.
+    /// How many live checkpoints it may keep, and how much memory they may have.
     pub live_checkpoints: LiveLimits,
     /// Labels, for `list` and for people.
     pub labels: BTreeMap<String, String>,
@@ -72,7 +72,8 @@ impl SandboxSpec {
     /// # Errors
     ///
     /// [`ConfigError::Invalid`] for limits that make no sense, names of modules that are no dotted Python names, environment variables or
-    /// labels with NUL, `=` or nothing in their names, a working directory with NUL, a linger of zero, an empty allow-list.
+    /// labels with NUL, `=` or nothing in their names, values with NUL,
+    /// a working directory that is empty or has NUL, a linger of zero, an empty allow-list, more than 10,000 live checkpoints.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.limits.validate()?;
         self.live_checkpoints.validate()?;

@@ -24,9 +24,9 @@ pub struct SessionSpec {
     pub id: Option<SessionId>,
     /// What to do when its process ends.
     pub recovery: RecoveryPolicy,
-    /// How many executions may wait behind the running one; one more is refused as busy. At least 1.
+    /// How many executions may wait behind the running one; one more is refused as busy. From 1 to 65,536.
     pub queue_limit: usize,
-    /// How long an interrupt may take, at a deadline or asked for, before the process is killed.
+    /// How long an interrupt may take, at a deadline or asked for, before the process is killed. At most an hour.
     #[serde(rename = "grace_us", with = "micros")]
     pub grace: Duration,
     /// Labels, for `sessions` and for people.
@@ -47,7 +47,7 @@ impl Default for SessionSpec {
 }
 
 impl SessionSpec {
-    /// Asks for an id.
+    /// Asks for an id; it is refused while an open session has it. Unset: a new one.
     ///
     /// ```
     /// use hibernaculum_core::SessionSpec;
@@ -62,7 +62,7 @@ impl SessionSpec {
         self
     }
 
-    /// Sets what to do when its process ends.
+    /// Sets what to do when its process ends. Unset: [`RecoveryPolicy::FreshOnCrash`].
     ///
     /// ```
     /// use hibernaculum_core::SessionSpec;
@@ -76,7 +76,7 @@ impl SessionSpec {
         self
     }
 
-    /// Sets how many executions may wait.
+    /// Sets how many executions may wait behind the running one, from 1 to 65,536; one more is refused as busy. Unset: 64.
     ///
     /// ```
     /// use hibernaculum_core::SessionSpec;
@@ -89,7 +89,7 @@ impl SessionSpec {
         self
     }
 
-    /// Sets how long an interrupt may take before the process is killed.
+    /// Sets how long an interrupt may take before the process is killed: at most an hour. Unset: 2 s.
     ///
     /// ```
     /// use hibernaculum_core::SessionSpec;
@@ -207,6 +207,13 @@ pub struct SessionInfo {
 
 impl SessionInfo {
     /// A session that was opened just now and is idle. For those who implement a backend.
+    ///
+    /// ```
+    /// use hibernaculum_core::{SandboxId, SessionId, SessionInfo, SessionState};
+    ///
+    /// let info = SessionInfo::new(SessionId::new(), SandboxId::new());
+    /// assert_eq!(info.state, SessionState::Idle);
+    /// ```
     pub fn new(id: SessionId, sandbox: SandboxId) -> Self {
         let now = Timestamp::now();
         Self {

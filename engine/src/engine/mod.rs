@@ -102,7 +102,16 @@ impl<P: Provider> Engine<P> {
         Self::with_config(provider, EngineConfig::new().map_err(failure::handshake)?)
     }
 
-    /// An engine that behaves as told.
+    /// An engine that behaves as told. Its tasks run on the current tokio runtime, as those of [`Engine::new`] do.
+    ///
+    /// ```
+    /// # async fn example(provider: impl hibernaculum_engine::Provider) -> Result<(), Box<dyn std::error::Error>> {
+    /// use hibernaculum_engine::{Engine, EngineConfig, OwnerKey};
+    ///
+    /// let key = OwnerKey::kept_in("/var/lib/dens/key".as_ref())?;
+    /// let engine = Engine::with_config(provider, EngineConfig::with_key(key))?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///
@@ -129,6 +138,14 @@ impl<P: Provider> Engine<P> {
     }
 
     /// The provider.
+    ///
+    /// ```
+    /// # fn example<P: hibernaculum_engine::Provider>(engine: &hibernaculum_engine::Engine<P>) {
+    /// use hibernaculum_engine::Provider as _;
+    ///
+    /// println!("without the engine it offers {:?}", engine.provider().features());
+    /// # }
+    /// ```
     pub fn provider(&self) -> &P {
         &self.inner.provider
     }

@@ -17,6 +17,14 @@ use super::rpc::Id;
 /// assert_eq!(pending.take(&Id::Number(id)), Ok("who asked"));
 /// assert_eq!(pending.take(&Id::Number(id)), Err(Unmatched::Settled(id)));
 /// assert_eq!(pending.take(&Id::Number(99)), Err(Unmatched::Unknown(Id::Number(99))));
+///
+/// let mut pending = Pending::new();
+/// let (slow, _) = (pending.insert("slow"), pending.insert("patient"));
+/// assert_eq!(pending.len(), 2);
+/// assert_eq!(pending.give_up(slow), Some("slow"));
+/// assert_eq!(pending.take(&Id::Number(slow)), Err(Unmatched::Settled(slow))); // its answer came too late
+/// assert_eq!(pending.drain().collect::<Vec<_>>(), [(2, "patient")]); // the connection ended
+/// assert!(pending.is_empty());
 /// ```
 #[derive(Debug)]
 pub struct Pending<T> {

@@ -78,11 +78,23 @@ impl FrameCodec {
     }
 
     /// The limit in force, in bytes after the header.
+    ///
+    /// ```
+    /// assert_eq!(hibernaculum_engine::wire::FrameCodec::new(4096).limit(), 4096);
+    /// ```
     pub fn limit(&self) -> usize {
         self.limit
     }
 
     /// Sets the limit for frames whose header has not been read yet: small for a hello, [`MAX_FRAME`] after it.
+    ///
+    /// ```
+    /// use hibernaculum_engine::wire::{FrameCodec, frame::MAX_FRAME};
+    ///
+    /// let mut codec = FrameCodec::new(4096); // enough for a hello
+    /// codec.set_limit(MAX_FRAME);
+    /// assert_eq!(codec.limit(), MAX_FRAME);
+    /// ```
     pub fn set_limit(&mut self, limit: usize) {
         *self = Self::new(limit);
     }

@@ -153,7 +153,7 @@ pub enum At {
     From(u64),
     /// At this byte, counted from 0: what is done is done to the rest of its frame.
     Byte(u64),
-    /// At so many frames out of one.
+    /// At each frame with this chance, from 0 to 1, by the dice.
     Chance(f64),
 }
 
@@ -185,9 +185,9 @@ pub enum Damage {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum CrashBy {
-    /// A signal.
+    /// The signal of this number.
     Signal(i32),
-    /// Its own exit.
+    /// Its own exit, with this code.
     Exit(i32),
     /// The kernel, because the memory of the sandbox ran out.
     OutOfMemory,
@@ -195,6 +195,11 @@ pub enum CrashBy {
 
 impl PlaceFaults {
     /// No faults yet. The same seed and the same faults do the same.
+    ///
+    /// ```
+    /// let faults = hibernaculum_backend_mock::faults::PlaceFaults::seeded(7);
+    /// assert_eq!(faults.seed(), 7);
+    /// ```
     pub fn seeded(seed: u64) -> Self {
         Self { seed, faults: Vec::new() }
     }
@@ -213,6 +218,13 @@ impl PlaceFaults {
     }
 
     /// Adds damage to streams.
+    ///
+    /// ```
+    /// use hibernaculum_backend_mock::faults::{At, Damage, Direction, PlaceFaults, StreamFault};
+    ///
+    /// let cut = StreamFault::new(Direction::ToHost, At::Byte(1000), Damage::Disconnect);
+    /// let faults = PlaceFaults::seeded(1).stream(cut);
+    /// ```
     #[must_use]
     pub fn stream(self, fault: StreamFault) -> Self {
         self.fault(PlaceFault::Stream(fault))
@@ -235,6 +247,11 @@ impl PlaceFaults {
     }
 
     /// The seed.
+    ///
+    /// ```
+    /// let faults = hibernaculum_backend_mock::faults::PlaceFaults::seeded(7);
+    /// println!("the dice were thrown with {}", faults.seed());
+    /// ```
     pub fn seed(&self) -> u64 {
         self.seed
     }

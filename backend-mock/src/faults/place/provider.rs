@@ -97,6 +97,15 @@ impl<P: Provider> FaultyProvider<P> {
     }
 
     /// The faults that have struck, in the order in which they did.
+    ///
+    /// ```
+    /// use hibernaculum_backend_mock::faults::{FaultyProvider, PlaceFaults};
+    /// use hibernaculum_backend_mock::{Script, ScriptedProvider};
+    ///
+    /// let provider = FaultyProvider::new(ScriptedProvider::new(Script::default()), PlaceFaults::seeded(1))?;
+    /// assert!(provider.struck().is_empty()); // `engine.provider().struck()`, once an engine has it
+    /// # Ok::<(), hibernaculum_core::Error>(())
+    /// ```
     pub fn struck(&self) -> Vec<String> {
         self.plan.struck()
     }

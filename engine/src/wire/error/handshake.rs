@@ -3,6 +3,13 @@
 use crate::wire::rpc::{ErrorData, RpcError};
 
 /// Why a handshake came to nothing.
+///
+/// ```
+/// use hibernaculum_engine::wire::HandshakeError;
+///
+/// let told = HandshakeError::Version { ours: 2, theirs: 1 }.explain();
+/// assert_eq!(told.code, "transport.version");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandshakeError {

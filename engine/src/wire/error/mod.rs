@@ -65,6 +65,13 @@ impl From<TransferError> for WireError {
 
 impl WireError {
     /// Whether the connection ended in the middle of a frame: after a death, to be dropped without a word.
+    ///
+    /// ```
+    /// use hibernaculum_engine::wire::{Violation, WireError};
+    ///
+    /// assert!(WireError::Torn { have: 3, want: None }.is_torn());
+    /// assert!(!WireError::from(Violation::Batch).is_torn());
+    /// ```
     pub fn is_torn(&self) -> bool {
         matches!(self, Self::Torn { .. })
     }

@@ -53,6 +53,30 @@ pub struct HostHello {
 }
 
 /// What a host expects of the answer to its hello.
+///
+/// ```
+/// use hibernaculum_engine::wire::{HostHello, Nonce, Secret, handshake, messages::{Challenge, Welcome}};
+///
+/// let secret = Secret::random()?;
+/// let challenge = Challenge { protocol: 1, digest: "d1".into(), nonce: Nonce::random()?.to_string() };
+/// let (hello, expected) = HostHello::control(1, "d1", Nonce::random()?).answer(&secret, &challenge)?;
+/// let proof = handshake::welcome_proof(&secret, &challenge, &hello)?;
+/// let mut welcome = Welcome {
+///     protocol: 1,
+///     digest: "d1".into(),
+///     proof,
+///     python: "3.12.1".into(),
+///     implementation: "cpython".into(),
+///     pid: 4,
+///     restored: None,
+///     adopted: None,
+///     features: vec![],
+/// };
+/// assert!(expected.verify(&secret, &welcome).is_ok());
+/// welcome.proof = "0".repeat(64);
+/// assert!(expected.verify(&secret, &welcome).is_err());
+/// # Ok::<(), hibernaculum_engine::wire::HandshakeError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Expected {
     protocol: u32,
@@ -72,6 +96,15 @@ impl HostHello {
 
     /// For the connection of a session.
     ///
+    /// ```
+    /// use hibernaculum_engine::wire::{HandshakeError, HostHello, Nonce, messages::SessionOptions};
+    ///
+    /// let hello = HostHello::session(1, "d1", Nonce::random()?, "ses_1", SessionOptions::default())?;
+    /// let refused = HostHello::session(1, "d1", Nonce::random()?, "../etc", SessionOptions::default());
+    /// assert!(matches!(refused, Err(HandshakeError::SessionId)));
+    /// # Ok::<(), HandshakeError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`HandshakeError::SessionId`] unless `session` is 1 to 64 characters of `[A-Za-z0-9_-]`.
@@ -89,6 +122,13 @@ impl HostHello {
     }
 
     /// For a connection for files.
+    ///
+    /// ```
+    /// use hibernaculum_engine::wire::{HostHello, Nonce};
+    ///
+    /// let hello = HostHello::files(1, "d1", Nonce::random()?);
+    /// # Ok::<(), hibernaculum_engine::wire::HandshakeError>(())
+    /// ```
     pub fn files(protocol: u32, digest: impl Into<String>, nonce: Nonce) -> Self {
         Self { role: Role::Files, ..Self::control(protocol, digest, nonce) }
     }
@@ -140,6 +180,17 @@ impl Expected {
 
 /// The runner's half: checks the proof of a hello.
 ///
+/// ```
+/// use hibernaculum_engine::wire::{HostHello, Nonce, Secret, handshake, messages::Challenge};
+///
+/// let secret = Secret::random()?;
+/// let challenge = Challenge { protocol: 1, digest: "d1".into(), nonce: Nonce::random()?.to_string() };
+/// let (hello, _) = HostHello::control(1, "d1", Nonce::random()?).answer(&secret, &challenge)?;
+/// assert!(handshake::verify_hello(&secret, &challenge, &hello).is_ok());
+/// assert!(handshake::verify_hello(&Secret::random()?, &challenge, &hello).is_err());
+/// # Ok::<(), hibernaculum_engine::wire::HandshakeError>(())
+/// ```
+///
 /// # Errors
 ///
 /// [`HandshakeError::Proof`], or [`HandshakeError::Hex`] for a bad nonce.
@@ -148,6 +199,17 @@ pub fn verify_hello(secret: &Secret, challenge: &Challenge, hello: &Hello) -> Re
 }
 
 /// The runner's half: the proof that goes into the result of a hello.
+///
+/// ```
+/// use hibernaculum_engine::wire::{HostHello, Nonce, Secret, handshake, messages::Challenge};
+///
+/// let secret = Secret::random()?;
+/// let challenge = Challenge { protocol: 1, digest: "d1".into(), nonce: Nonce::random()?.to_string() };
+/// let (hello, _) = HostHello::control(1, "d1", Nonce::random()?).answer(&secret, &challenge)?;
+/// let proof = handshake::welcome_proof(&secret, &challenge, &hello)?;
+/// assert_eq!(proof.len(), 64);
+/// # Ok::<(), hibernaculum_engine::wire::HandshakeError>(())
+/// ```
 ///
 /// # Errors
 ///
@@ -161,6 +223,13 @@ pub fn welcome_proof(
 }
 
 /// Whether a session id may stand in a hello.
+///
+/// ```
+/// use hibernaculum_engine::wire::handshake::check_session_id;
+///
+/// assert!(check_session_id("ses_1").is_ok());
+/// assert!(check_session_id("a/b").is_err());
+/// ```
 ///
 /// # Errors
 ///

@@ -14,6 +14,8 @@ const BYTES: usize = 16;
 ///
 /// assert_eq!(Nonce::from_bytes([0xab; 16]).as_str(), "abababababababababababababababab");
 /// assert!("not a nonce".parse::<Nonce>().is_err());
+/// assert_ne!(Nonce::random()?, Nonce::random()?);
+/// # Ok::<(), hibernaculum_engine::wire::HandshakeError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nonce(String);

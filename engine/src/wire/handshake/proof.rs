@@ -48,6 +48,17 @@ impl Parts<'_> {
 
     /// Checks a proof, in a time that does not depend on where it differs.
     ///
+    /// ```
+    /// use hibernaculum_engine::wire::{Nonce, Secret, handshake::{Parts, Side}};
+    ///
+    /// let (ours, theirs) = (Nonce::random()?, Nonce::random()?);
+    /// let parts = Parts { role: "session", session: Some("ses_1"), challenge_nonce: &theirs, hello_nonce: &ours };
+    /// let secret = Secret::random()?;
+    /// assert!(parts.verify(&secret, Side::Host, &parts.prove(&secret, Side::Host)).is_ok());
+    /// assert!(parts.verify(&secret, Side::Host, "no proof").is_err());
+    /// # Ok::<(), hibernaculum_engine::wire::HandshakeError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`HandshakeError::Proof`] where it is not that side's proof, or no proof at all.

@@ -14,6 +14,8 @@ const BYTES: usize = 32;
 /// let secret = Secret::from_hex(&"2a".repeat(32))?;
 /// assert_eq!(format!("{secret:?}"), "Secret(…)");
 /// assert_eq!(secret.to_hex(), "2a".repeat(32));       // for the boot message, and nothing else
+/// assert_eq!(secret.to_hex(), Secret::from_bytes([0x2a; 32]).to_hex());
+/// assert_ne!(secret.to_hex(), Secret::random()?.to_hex());
 /// # Ok::<(), hibernaculum_engine::wire::HandshakeError>(())
 /// ```
 #[derive(Clone)]

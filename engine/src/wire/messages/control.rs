@@ -34,7 +34,7 @@ pub struct Interrupted {
 pub struct Kill {
     /// The session's id.
     pub session: String,
-    /// Why, for [`Cause`](super::Cause): `timeout`, say.
+    /// Why, for [`Cause`](super::Cause): `deadline`, say.
     pub reason: String,
 }
 

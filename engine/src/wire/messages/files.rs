@@ -25,7 +25,7 @@ pub struct File {
 /// The last entries of a directory; those before them came as [`FilesEntries`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileList {
-    /// They, sorted by name.
+    /// Entries of the directory, sorted by name.
     pub files: Vec<File>,
 }
 
@@ -110,7 +110,7 @@ impl Notice for FilesPacked {
 /// Entries of a directory, ahead of those in the answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilesEntries {
-    /// They, sorted by name.
+    /// Entries of the directory, sorted by name.
     pub files: Vec<File>,
 }
 
@@ -132,11 +132,11 @@ impl Notice for FilesBusy {
 /// All bytes of a transfer have been sent, or as many as could be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilesEnd {
-    /// Which.
+    /// The transfer's number.
     pub transfer: u64,
-    /// How many they were.
+    /// How many bytes were sent.
     pub bytes: u64,
-    /// What kept the rest from being read.
+    /// What kept the rest from being read, where something did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }

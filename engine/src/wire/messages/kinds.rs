@@ -39,6 +39,18 @@ macro_rules! kinds {
         impl $name {
             /// Reads the parameters of `method` as its type.
             ///
+            /// ```
+            /// use hibernaculum_engine::wire::messages::ControlNotice;
+            /// use serde_json::value::RawValue;
+            ///
+            /// let params = RawValue::from_string(r#"{"session":"ses_1","execution":7}"#.to_owned())?;
+            /// let notice = ControlNotice::parse("interrupt", &params)?;
+            /// assert_eq!(notice.method(), "interrupt");
+            /// assert!(matches!(notice, ControlNotice::Interrupt(interrupt) if interrupt.execution == 7));
+            /// assert!(matches!(ControlNotice::parse("levitate", &params)?, ControlNotice::Unknown { .. }));
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            ///
             /// # Errors
             ///
             /// [`Violation::Contents`](crate::wire::Violation::Contents) where they do not have its shape. A method
@@ -53,6 +65,13 @@ macro_rules! kinds {
             }
 
             /// The method's name.
+            ///
+            /// ```
+            /// use hibernaculum_engine::wire::messages::{ControlNotice, Interrupt};
+            ///
+            /// let notice = ControlNotice::Interrupt(Interrupt { session: "ses_1".into(), execution: 7 });
+            /// assert_eq!(notice.method(), "interrupt");
+            /// ```
             pub fn method(&self) -> Cow<'_, str> {
                 match self {
                     $(Self::$text(_) => <$text_type as super::$via>::METHOD.into(),)*

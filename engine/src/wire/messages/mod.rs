@@ -59,6 +59,16 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 /// The parameters of a request, and what it is answered with.
+///
+/// ```
+/// use hibernaculum_engine::wire::messages::{Call, Kill};
+/// use serde_json::value::RawValue;
+///
+/// let params = RawValue::from_string(r#"{"session":"ses_1","reason":"deadline"}"#.to_owned())?;
+/// assert_eq!(Kill::METHOD, "kill");
+/// assert_eq!(<Kill as Call>::read(&params)?.session, "ses_1");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub trait Call: Serialize + DeserializeOwned {
     /// The method's name on the wire.
     const METHOD: &'static str;
@@ -76,6 +86,16 @@ pub trait Call: Serialize + DeserializeOwned {
 }
 
 /// The parameters of a notification.
+///
+/// ```
+/// use hibernaculum_engine::wire::messages::{Interrupt, Notice};
+/// use serde_json::value::RawValue;
+///
+/// let params = RawValue::from_string(r#"{"session":"ses_1","execution":7}"#.to_owned())?;
+/// assert_eq!(<Interrupt as Notice>::METHOD, "interrupt");
+/// assert_eq!(<Interrupt as Notice>::read(&params)?.execution, 7);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 pub trait Notice: Serialize + DeserializeOwned {
     /// The method's name on the wire.
     const METHOD: &'static str;

@@ -202,6 +202,13 @@ pub struct Changes {
 
 impl Changes {
     /// Whether nothing changed.
+    ///
+    /// ```
+    /// use hibernaculum_engine::wire::messages::Changes;
+    ///
+    /// assert!(Changes::default().is_empty());
+    /// assert!(!Changes { removed: vec!["x".into()], ..Changes::default() }.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.more == 0 && self.added.is_empty() && self.modified.is_empty() && self.removed.is_empty()
     }

@@ -30,6 +30,13 @@ pub struct RawOutput {
 
 impl RawOutput {
     /// The transfer that carried the bytes, for [`Transfers::take`](crate::wire::Transfers::take).
+    ///
+    /// ```
+    /// # fn example(output: &hibernaculum_engine::wire::messages::RawOutput, transfers: &mut hibernaculum_engine::wire::Transfers) -> Result<(), hibernaculum_engine::wire::WireError> {
+    /// let bytes = transfers.take(output.named())?;
+    /// assert_eq!(bytes.len() as u64, output.bytes);
+    /// # Ok(()) }
+    /// ```
     pub fn named(&self) -> TransferRef {
         TransferRef { transfer: self.transfer, bytes: self.bytes }
     }

@@ -19,6 +19,13 @@ macro_rules! words {
 
         impl $name {
             /// The word on the wire.
+            ///
+            /// ```
+            /// use hibernaculum_engine::wire::messages::Status; // the other lists of words are made alike
+            ///
+            /// assert_eq!(Status::Completed.as_str(), "completed");
+            /// assert_eq!(Status::from("levitated").as_str(), "levitated"); // of a newer peer
+            /// ```
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $word,)+
@@ -63,7 +70,7 @@ words! {
         Control = "control",
         /// One session's own connection.
         Session = "session",
-        /// The movement of files; its issue adds it.
+        /// A connection for files.
         Files = "files",
     }
 }

@@ -52,6 +52,14 @@ impl RpcError {
     pub const OTHER: i64 = -32000;
 
     /// An error with the four parts; its message is `data.what`.
+    ///
+    /// ```
+    /// use hibernaculum_engine::wire::{ErrorData, RpcError};
+    ///
+    /// let data = ErrorData { code: "session.unknown".into(), what: "there is no such session".into(), ..ErrorData::default() };
+    /// let error = RpcError::new(RpcError::OTHER, data);
+    /// assert_eq!(error.to_string(), "there is no such session");
+    /// ```
     pub fn new(code: i64, data: ErrorData) -> Self {
         Self { code, message: data.what.clone(), data: Some(Box::new(data)) }
     }

@@ -30,6 +30,15 @@ pub fn request<C: Call>(id: impl Into<Id>, params: &C) -> Result<Frame, WireErro
 
 /// A notification: nobody answers.
 ///
+/// ```
+/// use hibernaculum_engine::wire::{Frame, messages::Interrupt, rpc};
+///
+/// let frame = rpc::notification(&Interrupt { session: "ses_1".into(), execution: 7 })?;
+/// let Frame::Message(json) = frame else { panic!() };
+/// assert_eq!(&json[..], br#"{"jsonrpc":"2.0","method":"interrupt","params":{"session":"ses_1","execution":7}}"#);
+/// # Ok::<(), hibernaculum_engine::wire::WireError>(())
+/// ```
+///
 /// # Errors
 ///
 /// As for [`request`].
@@ -39,6 +48,14 @@ pub fn notification<N: Notice>(params: &N) -> Result<Frame, WireError> {
 
 /// The answer to a request.
 ///
+/// ```
+/// use hibernaculum_engine::wire::{Frame, Id, rpc};
+///
+/// let Frame::Message(json) = rpc::response(&Id::Number(5), &true)? else { panic!() };
+/// assert_eq!(&json[..], br#"{"jsonrpc":"2.0","id":5,"result":true}"#);
+/// # Ok::<(), hibernaculum_engine::wire::WireError>(())
+/// ```
+///
 /// # Errors
 ///
 /// As for [`request`].
@@ -47,6 +64,15 @@ pub fn response<T: Serialize>(id: &Id, result: &T) -> Result<Frame, WireError> {
 }
 
 /// The answer to a request that failed; without an id, to a message that could not be read.
+///
+/// ```
+/// use hibernaculum_engine::wire::{Frame, Id, RpcError, rpc};
+///
+/// let frame = rpc::failure(Some(&Id::Number(5)), &RpcError::unknown_method("levitate"))?;
+/// let Frame::Message(json) = frame else { panic!() };
+/// assert!(json.starts_with(br#"{"jsonrpc":"2.0","id":5,"error":{"code":-32601,"#));
+/// # Ok::<(), hibernaculum_engine::wire::WireError>(())
+/// ```
 ///
 /// # Errors
 ///

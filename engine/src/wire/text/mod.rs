@@ -30,6 +30,8 @@ use super::error::{TransferError, WireError};
 /// assert_eq!(text.as_str(), Some("short"));
 /// let text: Text = serde_json::from_str(r#"{"transfer":3,"bytes":2500000}"#)?;
 /// assert_eq!(text, Text::Transfer(TransferRef { transfer: 3, bytes: 2_500_000 }));
+/// assert!(text.into_string().is_err()); // the transfer was not put in
+/// assert_eq!(Text::from("short").into_string().ok().as_deref(), Some("short"));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -122,6 +124,19 @@ impl<'de> Deserialize<'de> for Text {
 pub type VisitText<'a> = dyn FnMut(&mut Text) -> Result<(), WireError> + 'a;
 
 /// A message that has text fields.
+///
+/// ```
+/// use hibernaculum_engine::wire::{Text, text::CarriesText};
+///
+/// let mut text = Text::from("winter");
+/// let mut bytes = 0;
+/// text.each_text(&mut |text| {
+///     bytes += text.as_str().map_or(0, str::len);
+///     Ok(())
+/// })?;
+/// assert_eq!(bytes, 6);
+/// # Ok::<(), hibernaculum_engine::wire::WireError>(())
+/// ```
 pub trait CarriesText {
     /// Shows every text field to `visit`, and stops at its first error.
     ///

@@ -16,7 +16,7 @@ pub const MAX_UNNAMED_TRANSFERS: usize = 1024;
 /// memory, not merely a count.
 ///
 /// ```
-/// use hibernaculum_engine::wire::{Text, Transfers};
+/// use hibernaculum_engine::wire::{Text, Transfers, text::TransferRef};
 ///
 /// let mut transfers = Transfers::default();
 /// transfers.chunk(3, b"long ")?;
@@ -24,6 +24,12 @@ pub const MAX_UNNAMED_TRANSFERS: usize = 1024;
 /// let mut text: Text = serde_json::from_str(r#"{"transfer":3,"bytes":9}"#).unwrap();
 /// transfers.resolve(&mut text)?;
 /// assert_eq!(text.as_str(), Some("long text"));
+///
+/// let mut small = Transfers::new(4);
+/// small.chunk(1, b"1234")?;
+/// assert!(small.chunk(2, b"5").is_err()); // over the limit
+/// assert_eq!(small.held(), 4);
+/// assert_eq!(small.take(TransferRef { transfer: 1, bytes: 4 })?, b"1234");
 /// # Ok::<(), hibernaculum_engine::wire::WireError>(())
 /// ```
 #[derive(Debug)]
