@@ -89,6 +89,7 @@ async fn background_output_does_not_wait_for_room(cx: &Context) -> Outcome {
     let script = "while [ ! -e go ]; do sleep 0.01; done; head -c 16777216 /dev/zero | tr '\\0' x; touch printed";
     session.run(format!("import subprocess\nchild = subprocess.Popen(['sh', '-c', {script:?}])")).await?.expect_completed()?;
     other.run(make("go")).await?.expect_completed()?;
+    other.run(wait_for("printed")).await?.expect_completed()?;
     let next = session.run("child.wait(timeout=20)").await?;
     next.expect_value("0")?;
     session.run("print('own')").await?.expect_stdout("own\n")?;

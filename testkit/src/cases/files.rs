@@ -78,8 +78,11 @@ async fn a_file_goes_in_and_comes_out(cx: &Context) -> Outcome {
 
 async fn files_of_all_sizes_come_out_as_they_went_in(cx: &Context) -> Outcome {
     let files = cx.sandbox().await?.files();
+    // Numbers that come again can be folded on a cassette; so many of them do not fill a chunk exactly.
+    let numbers = if cx.is_recorded() { 93 } else { u32::MAX };
     for size in [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 5_000_000] {
-        let content: Bytes = (0..=size / 4).flat_map(u32::to_le_bytes).take(size as usize).collect();
+        let content = (0..=size / 4).flat_map(|number| (number % numbers).to_le_bytes());
+        let content: Bytes = content.take(size as usize).collect();
         files.write("file", content.clone()).await?;
         let read = files.read("file", ByteSize::mib(8)).await?;
         ensure(&format!("{size} bytes come out as they went in"), read == content)?;
@@ -284,10 +287,25 @@ async fn links_are_never_followed(cx: &Context) -> Outcome {
 }
 
 async fn a_link_that_takes_a_directorys_place_leads_nowhere(cx: &Context) -> Outcome {
-    let session = cx.session().await?;
+    let (session, files) = (cx.session().await?, cx.sandbox().await?.files());
+    session.run("import os, tempfile\noutside = tempfile.mkdtemp()\nos.mkdir('d')").await?.expect_completed()?;
+    for _ in 0..2 {
+        files.write("d/file", "x").await?;
+        session.run("os.rename('d', 'away'); os.symlink(outside, 'd')").await?.expect_completed()?;
+        files.write("d/file", "x").await.expect_code("files.outside")?;
+        session.run("os.unlink('d'); os.rename('away', 'd')").await?.expect_completed()?;
+    }
+    if cx.races(1) > 0 {
+        links_that_come_and_go(cx, &session).await?;
+    }
+    session.run("os.listdir(outside)").await?.expect_value("[]")?;
+    Ok(())
+}
+
+/// Writes into a directory whose place a link takes all the time: which of both a write meets is up to the moment.
+async fn links_that_come_and_go(cx: &Context, session: &Session) -> Outcome {
     let swapping = "
-import os, shutil, tempfile
-outside = tempfile.mkdtemp()
+import shutil
 def clear(name):
     os.unlink(name) if os.path.islink(name) else shutil.rmtree(name, ignore_errors=True)
 def stay():
@@ -322,7 +340,6 @@ while True:
     }
     session.interrupt(&swapper.id()).await?;
     swapper.await?;
-    session.run("os.listdir(outside)").await?.expect_value("[]")?;
     ensure(&format!("{done} writes met the directory, {refused} the link"), done > 0 && refused > 0)
 }
 
