@@ -1,10 +1,12 @@
 //! Files of the working directory: moved in and out, and never anything else.
 
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use hibernaculum_core::{ByteSize, Error, FileBody, FileKind, SessionError};
+use tokio::sync::oneshot;
 
 use crate::prelude::*;
 
@@ -50,9 +52,16 @@ fn body(pieces: Vec<Bytes>) -> FileBody {
     Box::pin(stream::iter(pieces.into_iter().map(Ok)))
 }
 
-/// A stream that gives one piece and then nothing, for ever.
-fn endless(first: &'static [u8]) -> FileBody {
-    Box::pin(stream::iter([Ok(Bytes::from_static(first))]).chain(stream::pending()))
+/// A stream that gives one piece and then nothing, for ever. It tells when it is asked for more: then the piece is on its way.
+fn endless(first: &'static [u8]) -> (FileBody, oneshot::Receiver<()>) {
+    let (tell, told) = oneshot::channel();
+    let mut tell = Some(tell);
+    let nothing = stream::poll_fn(move |_| {
+        // Nobody need listen.
+        let _ = tell.take().map(|tell| tell.send(()));
+        Poll::Pending
+    });
+    (Box::pin(stream::iter([Ok(Bytes::from_static(first))]).chain(nothing)), told)
 }
 
 async fn names(cx: &Context, path: &str) -> Result<Vec<String>, Failure> {
@@ -61,6 +70,11 @@ async fn names(cx: &Context, path: &str) -> Result<Vec<String>, Failure> {
 
 /// Waits until these are all the files there are.
 async fn only(cx: &Context, expected: &[&str]) -> Outcome {
+    if cx.is_recorded() {
+        // How often it is asked until then is up to the moment: there, code waits for it, and one answer is left.
+        let wait = format!("import os, time\nwhile sorted(os.listdir()) != {expected:?}: time.sleep(0.002)");
+        cx.session().await?.run(within(Duration::from_secs(10), &wait)).await?.expect_completed()?;
+    }
     eventually("what was given up leaves nothing", async || {
         let found = names(cx, ".").await.map_err(|failure| failure.to_string())?;
         if found == expected { Ok(()) } else { Err(format!("there are {found:?}")) }
@@ -431,8 +445,16 @@ async fn an_upload_that_is_given_up_leaves_nothing(cx: &Context) -> Outcome {
     let files = cx.sandbox().await?.files();
     files.write("there", "before").await?;
     for name in ["new", "there", "made/for/it"] {
-        let given_up = tokio::time::timeout(Duration::from_millis(100), files.upload(name, endless(b"half"))).await;
-        ensure("it was under way", given_up.is_err())?;
+        let (body, under_way) = endless(b"half");
+        let a_while = async {
+            let told = under_way.await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            told.is_ok()
+        };
+        tokio::select! {
+            done = files.upload(name, body) => return Err(Failure::new(format!("an upload without an end ended: {done:?}"))),
+            is_under_way = a_while => ensure("it was under way", is_under_way)?,
+        }
     }
     only(cx, &["there"]).await?;
     ensure_eq("the old file", files.read("there", ByteSize::kib(1)).await?, Bytes::from("before"))
@@ -484,11 +506,14 @@ async fn code_that_runs_does_not_hold_files_up(cx: &Context) -> Outcome {
 async fn a_transfer_does_not_hold_an_interrupt_up(cx: &Context) -> Outcome {
     let session = cx.session().await?;
     let files = cx.sandbox().await?.files();
-    let stuck = files.upload("file", endless(b"half"));
+    let (body, under_way) = endless(b"half");
+    let stuck = files.upload("file", body);
     let interrupted = async {
-        let running = session.start(SLEEPER).await?;
+        ensure("it was under way", under_way.await.is_ok())?;
+        let mut running = session.watch(SLEEPER).await?;
+        running.until_output("ready\n").await?;
         session.interrupt(&running.id()).await?;
-        running.await
+        running.finish().await
     };
     tokio::select! {
         done = stuck => Err(Failure::new(format!("an upload without an end ended: {done:?}"))),
