@@ -1,6 +1,5 @@
 //! What a case has in its hands: a backend, and sandboxes and sessions that are looked after.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use tokio::sync::OnceCell;
 
 use crate::expect::Expect;
 use crate::failure::Failure;
+use crate::scale::{Noise, Setting};
 use crate::transcript::note;
 use crate::watch::Watch;
 
@@ -19,20 +19,17 @@ pub(crate) const LABEL: &str = "hibernaculum.case";
 /// How long things that happen by themselves (the end of what a handle dropped) may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Variables in the environment of a sandbox.
-pub(crate) type Variables = BTreeMap<String, String>;
-
 /// What a case gets.
 pub struct Context {
     backend: Arc<dyn Backend>,
     name: String,
-    variables: Variables,
+    setting: Setting,
     sandbox: OnceCell<Sandbox>,
 }
 
 impl Context {
-    pub(crate) fn new(backend: Arc<dyn Backend>, name: String, variables: Variables) -> Self {
-        Self { backend, name, variables, sandbox: OnceCell::new() }
+    pub(crate) fn new(backend: Arc<dyn Backend>, name: String, setting: Setting) -> Self {
+        Self { backend, name, setting, sandbox: OnceCell::new() }
     }
 
     /// The backend that is held to the promise.
@@ -49,7 +46,7 @@ impl Context {
     pub fn spec(&self) -> SandboxSpec {
         let mut spec = SandboxSpec::default();
         spec.labels.insert(LABEL.to_owned(), self.name.clone());
-        spec.env.clone_from(&self.variables);
+        spec.env.clone_from(&self.setting.variables);
         spec
     }
 
@@ -90,6 +87,22 @@ impl Context {
         let sandbox = self.sandbox().await?;
         note(|| "open a session".to_owned());
         Ok(sandbox.session_with(spec).await?)
+    }
+
+    /// Whether what passes is recorded, or was recorded and is played: then the case does at a definite point what it otherwise leaves to chance, and moves
+    /// fewer bytes. Every other backend gets the whole of it.
+    pub fn is_recorded(&self) -> bool {
+        self.setting.is_recorded
+    }
+
+    /// How often to try what is a race: not at all where that is recorded, for no two runs of it are the same.
+    pub fn races(&self, rounds: u64) -> u64 {
+        if self.is_recorded() { 0 } else { rounds }
+    }
+
+    /// So many bytes that no compression makes fewer; where what passes is recorded, of a pattern that a cassette can fold, and 9 MB at most.
+    pub fn noise(&self, bytes: u64) -> Noise {
+        Noise::of(bytes, self.is_recorded())
     }
 
     /// Whether the backend offers a feature.

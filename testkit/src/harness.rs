@@ -11,8 +11,8 @@ use tokio::sync::Semaphore;
 
 use crate::case::Case;
 use crate::cases;
-use crate::context::Variables;
 use crate::require::Requirements;
+use crate::scale::Setting;
 use crate::stage::{Clock, Setter, Stage, play};
 use crate::table::Table;
 use crate::verdict::{DEADLINE, Verdict, check_among};
@@ -24,7 +24,7 @@ const AT_ONCE: usize = 4;
 pub struct Subject {
     name: String,
     backend: Source,
-    variables: Variables,
+    setting: Setting,
 }
 
 /// Where the backend comes from.
@@ -41,12 +41,12 @@ enum Source {
 impl Subject {
     /// A backend, under the name that the trials are to show.
     pub fn new(name: impl Into<String>, backend: Arc<dyn Backend>) -> Self {
-        Self { name: name.into(), backend: Source::Shared(backend), variables: Variables::new() }
+        Self { name: name.into(), backend: Source::Shared(backend), setting: Setting::default() }
     }
 
     /// A backend that is not there, with the reason. All its cases are told as not applicable, and fail where `HIBERNACULUM_REQUIRE` has its name.
     pub fn missing(name: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { name: name.into(), backend: Source::Missing(reason.into()), variables: Variables::new() }
+        Self { name: name.into(), backend: Source::Missing(reason.into()), setting: Setting::default() }
     }
 
     /// A backend that is made anew for each case, in a runtime of the case's own; where `set` gives a reason instead, the case is not applicable.
@@ -58,14 +58,21 @@ impl Subject {
         Self {
             name: name.into(),
             backend: Source::PerCase(Arc::new(set), clock),
-            variables: Variables::new(),
+            setting: Setting::default(),
         }
     }
 
     /// Sets a variable in the environment of every sandbox: to hold the backend to the suite in another of its ways.
     #[must_use]
     pub fn with_env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.variables.insert(name.into(), value.into());
+        self.setting.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// What passes is recorded, or was recorded and is played: cases leave nothing to chance, and move bytes that a cassette can hold.
+    #[must_use]
+    pub fn recorded(mut self) -> Self {
+        self.setting.is_recorded = true;
         self
     }
 }
@@ -138,7 +145,7 @@ pub(crate) fn trials(
             let trial = Attempt {
                 subject: subject.name.clone(),
                 backend: subject.backend.clone(),
-                variables: subject.variables.clone(),
+                setting: subject.setting.clone(),
                 case,
                 requirements: requirements.clone(),
                 permits: Arc::clone(&permits),
@@ -159,7 +166,7 @@ pub(crate) fn trials(
 struct Attempt {
     subject: String,
     backend: Source,
-    variables: Variables,
+    setting: Setting,
     case: &'static Case,
     requirements: Requirements,
     permits: Arc<Semaphore>,
@@ -179,9 +186,7 @@ impl Attempt {
 
     fn run(self, runtime: &Handle) -> Result<Completion, Failed> {
         let verdict = match &self.backend {
-            Source::PerCase(set, clock) => {
-                self.demand(play(self.case, set, *clock, &self.variables, DEADLINE))
-            }
+            Source::PerCase(set, clock) => self.demand(play(self.case, set, *clock, &self.setting, DEADLINE)),
             _ => runtime.block_on(self.verdict()),
         };
         self.table.count(&self.subject, &verdict);
@@ -197,7 +202,7 @@ impl Attempt {
             Source::Shared(backend) => {
                 // The semaphore is never closed; without a permit the case would only run beside more others.
                 let _permit = self.permits.acquire().await.ok();
-                check_among(self.case, backend, &self.variables, DEADLINE).await
+                check_among(self.case, backend, &self.setting, DEADLINE).await
             }
             Source::Missing(reason) => Verdict::NotApplicable {
                 lacks: self.subject.clone(),

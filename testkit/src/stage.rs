@@ -10,7 +10,7 @@ use hibernaculum_core::Backend;
 use tokio::runtime::Builder;
 
 use crate::case::Case;
-use crate::context::Variables;
+use crate::scale::Setting;
 use crate::verdict::{Verdict, check_among};
 
 type Afterwards = Box<dyn FnOnce(Verdict) -> Pin<Box<dyn Future<Output = Result<(), String>>>>>;
@@ -55,7 +55,7 @@ pub(crate) fn play(
     case: &'static Case,
     set: &Setter,
     clock: Clock,
-    variables: &Variables,
+    setting: &Setting,
     deadline: Duration,
 ) -> Verdict {
     let runtime = Builder::new_current_thread().enable_all().start_paused(clock == Clock::Paused).build();
@@ -71,7 +71,7 @@ pub(crate) fn play(
                 return Verdict::NotApplicable { lacks: "stage".to_owned(), reason };
             }
         };
-        let verdict = check_among(case, &backend, variables, deadline).await;
+        let verdict = check_among(case, &backend, setting, deadline).await;
         drop(backend);
         match (&verdict, afterwards(verdict.clone()).await) {
             (Verdict::Kept, Err(complaint)) => Verdict::Broken(complaint),

@@ -16,8 +16,9 @@ use std::time::Duration;
 use hibernaculum_core::Backend;
 
 use crate::case::Case;
-use crate::context::{Context, Variables};
+use crate::context::Context;
 use crate::failure::Failure;
+use crate::scale::Setting;
 use crate::transcript::recorded;
 
 /// How long a case may take: more than a hundred crashes take on a busy machine, through slow connections (45 s).
@@ -49,20 +50,20 @@ pub async fn check(case: &Case, backend: &Arc<dyn Backend>) -> Verdict {
 
 /// Holds a backend to a promise, for at most `deadline`; looking for what was left behind takes at most 30 s more.
 pub async fn check_within(case: &Case, backend: &Arc<dyn Backend>, deadline: Duration) -> Verdict {
-    check_among(case, backend, &Variables::new(), deadline).await
+    check_among(case, backend, &Setting::default(), deadline).await
 }
 
-/// The same, with variables in the environment of every sandbox.
+/// The same, with what the subject says of its own.
 pub(crate) async fn check_among(
     case: &Case,
     backend: &Arc<dyn Backend>,
-    variables: &Variables,
+    setting: &Setting,
     deadline: Duration,
 ) -> Verdict {
     if let Some(need) = case.lacks(backend.features()) {
         return not_applicable(need.name(), &format!("needs {}", need.name()));
     }
-    let context = Context::new(Arc::clone(backend), case.name.to_owned(), variables.clone());
+    let context = Context::new(Arc::clone(backend), case.name.to_owned(), setting.clone());
     let timed = async {
         let outcome = tokio::time::timeout(deadline, (case.run)(&context)).await;
         outcome.unwrap_or_else(|_| Err(Failure::new(format!("not done after {deadline:?}"))))

@@ -46,7 +46,8 @@ fn subject() -> Subject {
     }
     match python() {
         Ok(python) => {
-            let subject = Subject::per_case(name, Clock::Real, move |case| stage(case, record, &python));
+            let subject =
+                Subject::per_case(name, Clock::Real, move |case| stage(case, record, &python)).recorded();
             ENVIRONMENT.iter().fold(subject, |subject, (name, value)| subject.with_env(*name, *value))
         }
         Err(reason) => Subject::missing(name, reason),

@@ -45,7 +45,23 @@ async fn a_timeout_keeps_partial_output(cx: &Context) -> Outcome {
 
 async fn a_timeout_does_not_answer_for_the_next_call(cx: &Context) -> Outcome {
     let session = cx.session().await?;
+    // Its answer comes after its deadline, as if nothing had been.
     for round in 0..5 {
+        let answer = python(&format!(
+            "
+            import time
+            try:
+                time.sleep(600)
+            except KeyboardInterrupt:
+                print('caught')
+            'answer {round}'
+            "
+        ));
+        session.run(within(SHORT, &answer)).await?.expect_end(Status::Completed, &StateAfter::Kept)?;
+        session.run(format!("{round}")).await?.expect_value(&round.to_string())?.expect_stdout("")?;
+    }
+    // Or at the same moment: then either is fair.
+    for round in 0..cx.races(5) {
         let late = format!("import time\nprint('late {round}')\ntime.sleep(0.25)\n'late {round}'");
         let late = session.run(within(Duration::from_millis(200 + 25 * round), &late)).await?;
         let fair = matches!(late.status(), Status::TimedOut | Status::Completed);

@@ -172,11 +172,29 @@ async fn a_session_that_woke_recovers_to_what_it_woke_from(cx: &Context) -> Outc
 }
 
 async fn a_recovery_that_is_closed_is_closed(cx: &Context) -> Outcome {
-    for _ in 0..5 {
+    let other = cx.session().await?;
+    // What comes back says so, and is never done with it.
+    let slow = python(
+        "
+        import time
+        class Slow:
+            def __getstate__(self): return {'a': 1}
+            def __setstate__(self, state):
+                open('back', 'w').close()
+                time.sleep(600)
+        slow = Slow()
+        ",
+    );
+    // In the middle of it first; then as the process dies, which is before it, within it, or after it.
+    for round in 0..=cx.races(5) {
+        let code = if round == 0 { slow.as_str() } else { "x = bytes(1 << 20)" };
         let session = cx.session_with(recovering()).await?;
-        session.run("x = bytes(1 << 20)").await?.expect_completed()?;
+        session.run(code).await?.expect_completed()?;
         keep(&session, CheckpointKind::Portable).await?;
         let (id, mut crashing) = (session.id(), session.watch(CRASH).await?);
+        if round == 0 {
+            other.run(wait_for("back")).await?.expect_completed()?;
+        }
         session.close().await?;
         let result = crashing.finish().await?;
         ensure("it ended, one way or another", result.outcome.status != Status::Completed)?;

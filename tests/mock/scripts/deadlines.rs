@@ -1,5 +1,7 @@
 //! Deadlines, and giving up.
 
+use hibernaculum::mock::Step;
+
 use super::prelude::*;
 
 pub(crate) fn script(case: &str) -> Option<Script> {
@@ -21,7 +23,14 @@ pub(crate) fn script(case: &str) -> Option<Script> {
                 .times(5)
                 .waits(millis(250))
                 .computes(|scene| Ending::Value(scene.group(1).into()));
-            return Some(Script::any_order([late, number(5)]));
+            let answers = (0..5).map(|round| {
+                let handled = Reaction::Handles(
+                    vec![Step::Print("caught\n".to_owned())],
+                    Ending::Value(format!("answer {round}").into()),
+                );
+                when(Matcher::contains(format!("'answer {round}'"))).hangs().on_interrupt(handled)
+            });
+            return Some(Script::any_order(answers.chain([late, number(10)])));
         }
         "stubborn_code_is_killed_at_its_deadline" => {
             vec![binds("x = 1", "x", 1), stubborn(), asks_for("x")]

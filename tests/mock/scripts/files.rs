@@ -21,7 +21,7 @@ pub(crate) fn script(case: &str) -> Option<Script> {
         | "many_transfers_at_once_do_not_mix"
         | "files_of_a_sandbox_that_is_gone_are_refused" => vec![],
         "code_that_runs_does_not_hold_files_up" => vec![busy()],
-        "a_transfer_does_not_hold_an_interrupt_up" => vec![sleeper().optional()],
+        "a_transfer_does_not_hold_an_interrupt_up" => vec![sleeper()],
         _ => return None,
     };
     Some(Script::in_order(rules))

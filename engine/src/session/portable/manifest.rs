@@ -1,6 +1,6 @@
 //! The runner's manifest, as far as the host reads it. A session wrote it, so that it is as hostile as everything from there.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use hibernaculum_core::{
     BLOB_LIMIT, ByteSize, CheckpointRecord, Manifest, RecordBlob, SavedVariable, StoredBlob, Treatment,
@@ -61,7 +61,7 @@ pub(in crate::session) fn is_digest(text: &str) -> bool {
 /// The blobs of a manifest, each found among those that are in the store; else what is wrong with it.
 pub(super) fn blobs(
     manifest: &Value,
-    known: &HashMap<String, StoredBlob>,
+    known: &BTreeMap<String, StoredBlob>,
 ) -> Result<Vec<RecordBlob>, String> {
     let shape = Shape::deserialize(manifest).map_err(|error| format!("its manifest is none: {error}"))?;
     if shape.format != FORMAT {
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn a_manifest_names_only_what_was_sent() {
-        let known = HashMap::from([("a".repeat(64), stored(5))]);
+        let known = BTreeMap::from([("a".repeat(64), stored(5))]);
         let one =
             |digest: &str, bytes: u64| json!({"format": 1, "blobs": [{"digest": digest, "bytes": bytes}]});
         assert_eq!(blobs(&one(&"a".repeat(64), 5), &known).unwrap().len(), 1);

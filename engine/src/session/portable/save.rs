@@ -1,6 +1,6 @@
 //! The side of whoever saves: takes blobs as they come, and stores them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -93,8 +93,8 @@ impl Port {
 /// The store's end of a save.
 struct Storing {
     writer: Arc<dyn CheckpointWriter>,
-    /// Where the blobs are, by the runner's names.
-    known: HashMap<String, StoredBlob>,
+    /// Where the blobs are, by the runner's names, in whose order it is told of them: the same save says the same each time.
+    known: BTreeMap<String, StoredBlob>,
     added: ByteSize,
 }
 
