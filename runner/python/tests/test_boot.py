@@ -13,7 +13,7 @@ from typing import Any
 from host import PATIENCE, RUNNER_DIR, Host, bundle, eventually, is_alive, stage0
 
 # A keeper that is terminated while it makes up its mind about the end of its stdin.
-TERMINATED_AT_THE_LAST_MOMENT = '''
+TERMINATED_AT_THE_LAST_MOMENT = """
 import os, signal, time
 from hibernaculum_runner.keeper import Keeper
 
@@ -34,7 +34,7 @@ if supervisor == 0:
     time.sleep(30)
     os._exit(0)
 print(keeper.keep(supervisor, started))
-'''
+"""
 
 
 class BootTest(unittest.TestCase):
