@@ -3,6 +3,8 @@
 use hibernaculum_core::{Feature, Features, Isolation, LimitKind, NetworkPolicy};
 use hibernaculum_engine::RUNNER_FEATURES;
 
+use crate::room;
+
 /// The backend's name, in the registry and in refusals.
 pub(crate) const NAME: &str = "docker";
 
@@ -22,6 +24,7 @@ pub(crate) fn features() -> Features {
             LimitKind::ProcessOpenFiles,
             LimitKind::ProcessFileSize,
         ])
+        .with_default_limits(room::unset())
         .with_isolation([Isolation::Container]);
     features
         .networks

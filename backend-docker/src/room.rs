@@ -37,6 +37,18 @@ pub(crate) struct Room {
     pub(crate) work: u64,
 }
 
+/// What holds of the limits that a spec leaves unset.
+pub(crate) fn unset() -> Limits {
+    Limits {
+        memory: Some(ByteSize::bytes(MEMORY)),
+        processes: Some(PROCESSES),
+        disk: Some(ByteSize::bytes(DISK)),
+        process_open_files: Some(OPEN_FILES),
+        process_file_size: Some(ByteSize::bytes(FILE_SIZE)),
+        ..Limits::default()
+    }
+}
+
 impl Room {
     /// `cpus`: how many the engine has; it refuses more.
     pub(crate) fn of(limits: &Limits, cpus: u32) -> Self {
@@ -75,6 +87,13 @@ fn nanos(share: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_told_of_unset_limits_is_what_is_given() {
+        let (given, told) = (Room::of(&Limits::default(), 2), Room::of(&unset(), 2));
+        assert_eq!(given, told);
+        assert_eq!(unset().process_file_size, Some(ByteSize::bytes(given.file_size)));
+    }
 
     #[test]
     fn the_places_that_can_be_written_to_make_up_the_disk() {

@@ -148,6 +148,9 @@ pub struct Features {
     /// What becomes of a sandbox whose host is gone and whose spec leaves that unset.
     #[serde(default)]
     pub default_host_loss: HostLoss,
+    /// What holds of the limits that a spec leaves unset. Unset here as well: nothing that the backend knows of.
+    #[serde(default)]
+    pub default_limits: Limits,
     /// How strictly its sandboxes can be closed off, from the least.
     pub isolation: BTreeSet<Isolation>,
 }
@@ -162,6 +165,7 @@ impl Features {
             networks: BTreeSet::from([default_network.name().to_owned()]),
             default_network,
             default_host_loss: HostLoss::default(),
+            default_limits: Limits::default(),
             isolation: BTreeSet::new(),
         }
     }
@@ -177,6 +181,23 @@ impl Features {
     #[must_use]
     pub fn with_limits(mut self, limits: impl IntoIterator<Item = LimitKind>) -> Self {
         self.limits.extend(limits);
+        self
+    }
+
+    /// Sets what holds of the limits that a spec leaves unset.
+    ///
+    /// ```
+    /// use hibernaculum_core::{ByteSize, Features, Limits, NetworkPolicy};
+    ///
+    /// let own = Limits { memory: Some(ByteSize::gib(2)), ..Limits::default() };
+    /// let features = Features::new("mine", NetworkPolicy::Loopback).with_default_limits(own);
+    /// let asked = Limits { processes: Some(64), ..Limits::default() };
+    /// let hold = asked.or(&features.default_limits);
+    /// assert_eq!((hold.memory, hold.processes, hold.cpus), (Some(ByteSize::gib(2)), Some(64), None));
+    /// ```
+    #[must_use]
+    pub fn with_default_limits(mut self, limits: Limits) -> Self {
+        self.default_limits = limits;
         self
     }
 

@@ -91,6 +91,30 @@ impl LimitKind {
 }
 
 impl Limits {
+    /// These, and in place of each that is unset that of `others`.
+    ///
+    /// ```
+    /// use hibernaculum_core::Limits;
+    ///
+    /// let own = Limits { cpus: Some(1.0), processes: Some(9), ..Limits::default() };
+    /// let asked = Limits { cpus: Some(0.5), ..Limits::default() };
+    /// assert_eq!(asked.or(&own), Limits { cpus: Some(0.5), ..own });
+    /// ```
+    #[must_use]
+    pub fn or(&self, others: &Self) -> Self {
+        Self {
+            memory: self.memory.or(others.memory),
+            cpus: self.cpus.or(others.cpus),
+            processes: self.processes.or(others.processes),
+            disk: self.disk.or(others.disk),
+            wall_time: self.wall_time.or(others.wall_time),
+            process_memory: self.process_memory.or(others.process_memory),
+            process_cpu_time: self.process_cpu_time.or(others.process_cpu_time),
+            process_open_files: self.process_open_files.or(others.process_open_files),
+            process_file_size: self.process_file_size.or(others.process_file_size),
+        }
+    }
+
     /// The limits that are set, by kind.
     ///
     /// ```

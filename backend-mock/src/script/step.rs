@@ -95,13 +95,15 @@ fn display<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Display, D::Err
         display_id: Option<String>,
         #[serde(default)]
         update: bool,
+        #[serde(default)]
+        result: bool,
     }
 
     let forms = Value::deserialize(deserializer)?;
     let display = if forms.get("data").is_some() {
         let full: Full = serde_json::from_value(forms).map_err(D::Error::custom)?;
-        let Full { data, metadata, display_id, update } = full;
-        Display { data, metadata, display_id, update }
+        let Full { data, metadata, display_id, update, result } = full;
+        Display { data, metadata, display_id, update, result }
     } else {
         let data = serde_json::from_value(forms).map_err(D::Error::custom)?;
         Display { data, ..Display::default() }

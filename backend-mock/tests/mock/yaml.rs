@@ -106,7 +106,8 @@ async fn told(session: &Session, code: &str) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn every_word_of_the_format_does_what_it_says() {
-    let display = r#"{"data":{"text/plain":"x"},"metadata":{"a":1},"display_id":"d","update":true}"#;
+    let display =
+        r#"{"data":{"text/plain":"x"},"metadata":{"a":1},"display_id":"d","update":true,"result":true}"#;
     for (rule, code, expected) in [
         ("when: {text: x}\n    prints: out", "x", &["stdout: out", "completed"][..]),
         ("when: {any: true}", "whatever", &["completed"]),
@@ -138,7 +139,7 @@ async fn every_word_of_the_format_does_what_it_says() {
             &["timed out", "KeyboardInterrupt: "],
         ),
         (
-            "when: x\n    steps: [{display: {data: {text/plain: x}, metadata: {a: 1}, display_id: d, update: true}}]",
+            "when: x\n    steps: [{display: {data: {text/plain: x}, metadata: {a: 1}, display_id: d, update: true, result: true}}]",
             "x",
             &[display, "completed"],
         ),

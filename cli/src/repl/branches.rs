@@ -61,6 +61,11 @@ pub(super) struct Row {
 }
 
 impl Branches {
+    /// How long an execution has to end by itself after an interrupt.
+    pub(super) fn grace(&self) -> std::time::Duration {
+        self.spec.grace
+    }
+
     /// The first session, `count` of whose executions there have been. Branches are opened as `spec` says.
     pub(super) fn new(session: Session, count: u64, spec: SessionSpec, undo: UndoWhen) -> Self {
         let here = Branch { number: 1, session, count, last: None, from: None, undo: Undo::default() };

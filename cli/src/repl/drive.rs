@@ -1,16 +1,14 @@
 //! Runs one piece of code: events out as they come, answers in, Ctrl-C across.
 
-use std::time::Duration;
-
 use hibernaculum::{
-    Display, Error, EventKind, Execution, ExecutionError, ExecutionRequest, InputToken, Outcome,
-    OutputStream, Script, Session, SessionError, StateAfter, StdinPolicy, Timeout,
+    Display, Error, EventKind, ExecutionError, ExecutionRequest, InputToken, Outcome, OutputStream, Script,
+    Session, SessionError, StateAfter, StdinPolicy, Timeout,
 };
 
 use super::lines::Lines;
 use super::python;
 use crate::failure::Failure;
-use crate::run::{is_value_of, may_be_value, remark, traceback};
+use crate::run::{remark, text_of, traceback};
 use crate::terminal::paint::{Colour, paint, paint_error};
 use crate::terminal::{Output, Signals, Silence, Wish};
 
@@ -49,7 +47,8 @@ impl Drive<'_> {
         let is_silent = python::is_silent(code);
         let mut question: Option<InputToken> = None;
         let mut silence = None;
-        let mut held: Option<Display> = None;
+        // The value in its own words. With the other forms a terminal can do nothing.
+        let mut own_text: Option<String> = None;
         loop {
             tokio::select! {
                 biased;
@@ -66,22 +65,16 @@ impl Drive<'_> {
                         silence = password.then(Silence::on_stdin).flatten();
                         question = Some(token.clone());
                     }
-                    if let Some(display) = held.take().filter(|display| !is_told_by(display, &event.kind)) {
-                        self.display(&display).await?;
-                    }
-                    if let EventKind::Display(display) = event.kind {
-                        if may_be_value(&display) {
-                            held = Some(display);
-                        } else {
-                            self.display(&display).await?;
+                    match event.kind {
+                        EventKind::Display(display) if display.result => {
+                            own_text = text_of(&display).map(str::to_owned);
                         }
-                    } else if let Some(outcome) = self.show(event.kind, is_silent, &mut execution).await? {
-                        return Ok(Some(outcome));
-                    }
-                }
-                () = tokio::time::sleep(HOLD), if held.is_some() => {
-                    if let Some(display) = held.take() {
-                        self.display(&display).await?;
+                        EventKind::Finished(outcome) => {
+                            self.end(&outcome, own_text.as_deref(), is_silent).await?;
+                            return Ok(Some(*outcome));
+                        }
+                        EventKind::Failed { .. } => return Err(execution.error().into()),
+                        kind => self.show(kind).await?,
                     }
                 }
                 line = answer(self.lines), if question.is_some() => {
@@ -100,44 +93,42 @@ impl Drive<'_> {
         }
     }
 
-    /// Shows an event; gives the outcome, if it was the last.
-    async fn show(
-        &mut self,
-        kind: EventKind,
-        is_silent: bool,
-        execution: &mut Execution,
-    ) -> Result<Option<Outcome>, Failure> {
+    /// Shows an event on the way.
+    async fn show(&mut self, kind: EventKind) -> Result<(), Failure> {
         let output = &mut *self.output;
         match kind {
             EventKind::Output { stream, text } | EventKind::Background { stream, text } => {
                 output.write(stream, &text).await?;
             }
+            EventKind::Display(display) => output.write(OutputStream::Stdout, &shown(&display)).await?,
             EventKind::InputRequest { prompt, .. } => output.write(OutputStream::Stdout, &prompt).await?,
             EventKind::Gap { .. } => output.remark("some output is missing here").await?,
-            EventKind::Finished(outcome) => {
-                self.end(&outcome, is_silent).await?;
-                return Ok(Some(*outcome));
-            }
-            EventKind::Failed { .. } => return Err(execution.error().into()),
             _ => {}
         }
-        Ok(None)
+        Ok(())
     }
 
-    async fn display(&mut self, display: &Display) -> Result<(), Failure> {
-        self.output.write(OutputStream::Stdout, &shown(display)).await
-    }
-
-    async fn end(&mut self, outcome: &Outcome, is_silent: bool) -> Result<(), Failure> {
+    /// Shows how it ended. `own_text`: what the value tells of itself, where that is not its `repr`.
+    async fn end(
+        &mut self,
+        outcome: &Outcome,
+        own_text: Option<&str>,
+        is_silent: bool,
+    ) -> Result<(), Failure> {
         let output = &mut *self.output;
         if let Some(value) = outcome.value.as_ref().filter(|_| !is_silent) {
+            let text = own_text.unwrap_or(&value.repr);
             let label = paint(Colour::Red, &format!("Out[{}]:", outcome.count));
             // What has several lines begins on a line of its own, so that its columns stand.
-            let gap = if value.repr.contains('\n') { "\n" } else { " " };
-            output.write(OutputStream::Stdout, &format!("{label}{gap}{}\n", value.repr)).await?;
-            if value.cut > 0 {
+            let gap = if text.contains('\n') { "\n" } else { " " };
+            output.write(OutputStream::Stdout, &format!("{label}{gap}{text}\n")).await?;
+            if value.cut > 0 && own_text.is_none() {
                 output.remark(&format!("{} bytes of this value are left out", value.cut)).await?;
             }
+        }
+        // It was told, and ended before its value was.
+        if let Some(text) = own_text.filter(|_| outcome.value.is_none()) {
+            output.write(OutputStream::Stdout, &format!("{text}\n")).await?;
         }
         if let Some(error) = &outcome.error {
             output.write(OutputStream::Stderr, &coloured(&traceback(error))).await?;
@@ -157,14 +148,6 @@ impl Drive<'_> {
         }
         Ok(())
     }
-}
-
-/// How long a display waits for the end of the execution, whose value it may be. That comes at once, if it is.
-const HOLD: Duration = Duration::from_millis(500);
-
-/// Whether the next event tells the same.
-fn is_told_by(display: &Display, next: &EventKind) -> bool {
-    matches!(next, EventKind::Finished(outcome) if is_value_of(display, outcome))
 }
 
 /// The next line, or never, where nobody gives one.

@@ -23,6 +23,7 @@ use tokio::task::AbortHandle;
 
 use super::commands;
 use super::python::{self, KEYWORDS, Kind};
+use crate::exit::Exit;
 
 /// Lines that are kept from session to session.
 const REMEMBERED: usize = 10_000;
@@ -101,15 +102,23 @@ pub(super) enum Typed {
     Nothing,
     /// Ctrl-D.
     Leave,
-    /// Nothing: `hib` is to end.
-    End,
+    /// Nothing: `hib` is to end, with this code.
+    End(Exit),
 }
 
-/// The editor of one session.
+/// What is typed into.
 pub(super) struct Editor {
     reedline: Reedline,
-    /// The session whose names are completed.
-    here: Arc<Mutex<SessionId>>,
+}
+
+/// The session whose names are completed.
+pub(super) struct Here(Arc<Mutex<SessionId>>);
+
+impl Here {
+    /// Completes the names of this session from now on.
+    pub(super) fn follow(&self, session: &Session) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = session.id();
+    }
 }
 
 impl Editor {
@@ -120,7 +129,7 @@ impl Editor {
         history: Option<PathBuf>,
         is_coloured: bool,
         ends: Arc<AtomicBool>,
-    ) -> Self {
+    ) -> (Self, Here) {
         let mut keys = default_emacs_keybindings();
         keys.add_binding(
             KeyModifiers::NONE,
@@ -153,12 +162,7 @@ impl Editor {
         if let Some(history) = history.and_then(|path| remembered(path).ok()) {
             reedline = reedline.with_history(Box::new(history));
         }
-        Self { reedline, here }
-    }
-
-    /// Completes the names of this session from now on.
-    pub(super) fn follow(&self, session: &Session) {
-        *self.here.lock().unwrap_or_else(PoisonError::into_inner) = session.id();
+        (Self { reedline }, Here(here))
     }
 
     /// Reads one piece of code, or one command. Blocks. `among`: the session's number, where there are several.
@@ -167,7 +171,7 @@ impl Editor {
         Ok(match self.reedline.read_line(&prompt).map_err(io::Error::other)? {
             Signal::Success(text) => Typed::Text(text),
             Signal::CtrlD => Typed::Leave,
-            Signal::ExternalBreak(_) => Typed::End,
+            // Ctrl-C; or whoever broke it off knows why.
             _ => Typed::Nothing,
         })
     }

@@ -6,7 +6,7 @@
 //!    └──────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! `branches` holds the sessions and checkpoints, `undo` the ways back. The editor blocks the main thread; while it does nothing of ours runs but the session's own tasks. Where stdin is no terminal, its text
+//! `branches` holds the sessions and checkpoints, `undo` the ways back. The editor blocks a thread of its own (`prompt`). Where stdin is no terminal, its text
 //! is cut into statements instead, and run as if each had been typed.
 
 mod args;
@@ -15,13 +15,14 @@ mod commands;
 mod drive;
 mod editor;
 mod lines;
+mod prompt;
 mod python;
 mod tree;
 mod undo;
 
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use hibernaculum::{OutputStream, RecoveryPolicy, Sandbox, Session};
 use tokio::runtime::Runtime;
@@ -38,6 +39,7 @@ use commands::{Done, Scene};
 use drive::Drive;
 use editor::{Editor, Typed};
 use lines::Lines;
+use prompt::Prompt;
 use undo::UndoWhen;
 
 /// The whole of `hib repl`.
@@ -92,17 +94,11 @@ impl<'a> Repl<'a> {
         let lines = self.runtime.block_on(async { Lines::new() }).map_err(|error| no_runtime(&error))?;
         let history =
             if args.no_history { None } else { editor::history_file(|name| std::env::var_os(name)) };
-        // The prompt blocks this thread: another task listens, and breaks it off.
         let ends = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&ends);
-        let mut listener =
-            self.runtime.block_on(async { Signals::new() }).map_err(|error| no_runtime(&error))?;
-        self.runtime.spawn(async move {
-            listener.end().await;
-            told.store(true, Ordering::Relaxed);
-        });
         let runtime = self.runtime.handle().clone();
-        let mut editor = Editor::new(self.branches.session(), runtime, history, paint::is_coloured(), ends);
+        let (editor, here) =
+            Editor::new(self.branches.session(), runtime, history, paint::is_coloured(), Arc::clone(&ends));
+        let mut prompt = Prompt::new(editor, ends).map_err(|error| no_runtime(&error))?;
         if !is_quiet() {
             let info = self.runtime.block_on(self.branches.session().info())?;
             self.say(&format!(
@@ -112,11 +108,12 @@ impl<'a> Repl<'a> {
             ))?;
         }
         loop {
-            editor.follow(self.branches.session());
+            here.follow(self.branches.session());
             let among = self.branches.are_many().then(|| self.branches.number());
-            match editor.read(self.branches.count() + 1, among).map_err(|error| unusable(&error))? {
+            let typed = prompt.read(self.branches.count() + 1, among, &mut self.signals);
+            match self.runtime.block_on(typed).map_err(|error| unusable(&error))? {
                 Typed::Leave => return Ok(Exit::OK),
-                Typed::End => return Ok(self.runtime.block_on(self.signals.end())),
+                Typed::End(exit) => return Ok(exit),
                 Typed::Nothing => {}
                 Typed::Text(text) => {
                     if let Some(exit) = self.take(&text, Some(&lines))? {

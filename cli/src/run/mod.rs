@@ -29,7 +29,7 @@ pub(crate) use args::RunArgs;
 pub(crate) use cell::{Cell, Job};
 use drive::Drive;
 pub(crate) use drive::FAREWELL;
-pub(crate) use once::{Before, is_value_of, may_be_value};
+pub(crate) use once::{Before, text_of};
 pub(crate) use show::{remark, text, traceback};
 pub(crate) use source::file as read_file;
 pub(crate) use source::piped;

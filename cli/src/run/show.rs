@@ -2,7 +2,7 @@
 
 use hibernaculum::{Display, Event, EventKind, Outcome, OutputStream, PythonError, StateAfter, Status};
 
-use super::once::Before;
+use super::once::{Before, text_of};
 use crate::failure::Failure;
 use crate::recovery::told;
 use crate::terminal::{Output, is_quiet};
@@ -58,17 +58,14 @@ pub(crate) fn text(kind: &EventKind, before: &mut Before) -> Vec<(OutputStream, 
         EventKind::Output { stream, text } | EventKind::Background { stream, text } => {
             vec![(*stream, text.clone())]
         }
-        EventKind::Display(display) => {
-            before.shows(display);
-            vec![(OutputStream::Stdout, shown(display))]
-        }
+        EventKind::Display(display) if before.shows(display) => vec![(OutputStream::Stdout, shown(display))],
         EventKind::InputRequest { prompt, password, .. } => {
             // As Python does: the prompt of a password is not part of the output.
             let stream = if *password { OutputStream::Stderr } else { OutputStream::Stdout };
             vec![(stream, prompt.clone())]
         }
         EventKind::Gap { .. } => remarked("some output is missing here").into_iter().collect(),
-        EventKind::Finished(outcome) => end(outcome, before.was(outcome)),
+        EventKind::Finished(outcome) => end(outcome, before.was()),
         // What failed is told by whoever ends the run.
         _ => Vec::new(),
     }
@@ -107,7 +104,7 @@ fn end(outcome: &Outcome, was_shown: bool) -> Vec<(OutputStream, String)> {
 
 /// A display as text, or what it would have been elsewhere.
 fn shown(display: &Display) -> String {
-    match display.data.get("text/plain") {
+    match text_of(display) {
         Some(text) => format!("{text}\n"),
         None => format!("<{}>\n", display.data.keys().map(String::as_str).collect::<Vec<_>>().join(", ")),
     }
@@ -116,6 +113,8 @@ fn shown(display: &Display) -> String {
 /// What Python would have printed. Of `sys.exit()` that is its message, if it has one that is no exit code.
 pub(crate) fn traceback(error: &PythonError) -> String {
     let text = match error.exit_code {
+        // Of `quit()` the message is that it has none.
+        Some(0) => return String::new(),
         Some(code) if error.message.is_empty() || error.message.parse() == Ok(code) => return String::new(),
         Some(_) => &error.message,
         None => &error.traceback,
@@ -156,6 +155,7 @@ mod tests {
         };
         assert_eq!(exit("3", Some(3)), "");
         assert_eq!(exit("", Some(0)), "");
+        assert_eq!(exit("None", Some(0)), "");
         assert_eq!(exit("no data", Some(1)), "no data\n");
         assert_eq!(exit("no data", None), "Traceback …\n");
     }

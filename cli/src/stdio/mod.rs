@@ -20,6 +20,7 @@ mod names;
 mod numbers;
 mod parameters;
 mod server;
+mod shapes;
 mod snapshots;
 
 use std::sync::Arc;

@@ -3,28 +3,11 @@
 use serde_json::Value;
 
 use super::message::Refusal;
-
-/// The fields of a sandbox's spec, a session's spec, an execution's and a checkpoint's request, as their types know them.
-const SANDBOX_SPEC: &[&str] = &[
-    "isolation",
-    "limits",
-    "network",
-    "env",
-    "preload",
-    "workdir",
-    "on_host_loss",
-    "live_checkpoints",
-    "labels",
-];
-const SESSION_SPEC: &[&str] = &["id", "recovery", "queue_limit", "grace_us", "labels"];
-const REQUEST: &[&str] =
-    &["id", "code", "timeout", "transaction", "stdin", "output", "store_history", "profile", "script"];
-
-const CHECKPOINT_REQUEST: &[&str] = &["kind", "name", "limits", "timeout"];
+use super::shapes::{CHECKPOINT_REQUEST, Field, REQUEST, SANDBOX_SPEC, SESSION_SPEC, stranger};
 
 /// Every method, what it takes, and the fields that it takes besides.
 #[rustfmt::skip]
-const METHODS: &[(&str, &[&str], &[&str])] = &[
+const METHODS: &[(&str, &[&str], &[Field])] = &[
     ("hello", &[], &[]),
     ("sandbox.create", &["backend", "python"], SANDBOX_SPEC),
     ("sandbox.list", &[], &[]),
@@ -73,49 +56,26 @@ const METHODS: &[(&str, &[&str], &[&str])] = &[
     ("files.download", &["sandbox", "path", "host", "at_most"], &[]),
 ];
 
-/// Refuses a method that there is not, and a parameter that it does not take.
+/// Refuses a method that there is not, and a parameter, or a field inside one, that it does not take.
 pub(super) fn check(method: &str, params: &Value) -> Result<(), Refusal> {
     let Some((_, own, more)) = METHODS.iter().find(|(name, _, _)| *name == method) else {
         return Err(Refusal::method(method));
     };
-    let is_known = |name: &str| own.contains(&name) || more.contains(&name);
-    match params.as_object().and_then(|params| params.keys().find(|name| !is_known(name))) {
+    match stranger(params, own, more) {
         None => Ok(()),
-        Some(stranger) => {
-            let known = own.iter().chain(*more).copied().collect::<Vec<_>>().join(", ");
-            let known = if known.is_empty() { "nothing".to_owned() } else { known };
-            let shown: String = stranger.chars().take(80).flat_map(char::escape_debug).collect();
-            let what = format!("`{method}` has no parameter `{shown}`");
-            Err(Refusal::new(-32602, what, format!("it takes {known}"), "correct the name, or leave it out"))
+        Some(found) => {
+            let what = format!("`{method}` has no parameter `{}`", found.path());
+            Err(Refusal::new(-32602, what, found.why(), &found.how()))
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use hibernaculum::{CheckpointRequest, ExecutionRequest, SandboxSpec, SessionSpec};
-    use serde::Serialize;
     use serde_json::json;
 
     use super::*;
-
-    fn fields(of: impl Serialize) -> Vec<String> {
-        serde_json::to_value(of).unwrap().as_object().unwrap().keys().cloned().collect()
-    }
-
-    fn sorted(names: &[&str]) -> Vec<String> {
-        let mut names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn the_table_has_the_fields_of_the_types() {
-        assert_eq!(fields(SandboxSpec::default()), sorted(SANDBOX_SPEC));
-        assert_eq!(fields(SessionSpec::default()), sorted(SESSION_SPEC));
-        assert_eq!(fields(ExecutionRequest::new("")), sorted(REQUEST));
-        assert_eq!(fields(CheckpointRequest::portable()), sorted(CHECKPOINT_REQUEST));
-    }
+    use crate::stdio::shapes::Shape;
 
     #[test]
     fn the_documentation_names_every_method_and_parameter() {
@@ -131,6 +91,37 @@ mod tests {
         }
     }
 
+    /// Who cannot read of a field cannot use it.
+    #[test]
+    fn the_documentation_names_every_field_inside_a_parameter() {
+        fn names(field: &Field, found: &mut Vec<&'static str>) {
+            let (name, shape) = field;
+            found.push(name);
+            match shape {
+                Shape::Plain | Shape::Names => {}
+                Shape::Object(fields) => fields.iter().for_each(|field| names(field, found)),
+                Shape::Tagged(tag, variants) => {
+                    found.push(tag);
+                    for (word, fields) in *variants {
+                        found.push(word);
+                        fields.iter().for_each(|field| names(field, found));
+                    }
+                }
+            }
+        }
+        let documentation = include_str!("../../../docs/stdio.md");
+        let mut found = Vec::new();
+        for (.., fields) in METHODS {
+            fields.iter().for_each(|field| names(field, &mut found));
+        }
+        for name in found {
+            // Promised, and not built.
+            let is_told =
+                [format!("`{name}`"), format!("\"{name}\"")].iter().any(|word| documentation.contains(word));
+            assert!(is_told || name == "profile", "docs/stdio.md lacks `{name}`");
+        }
+    }
+
     #[test]
     fn what_is_misspelt_is_told_with_what_there_is() {
         assert!(check("execute", &json!({ "session": 1, "code": "", "store_history": false })).is_ok());
@@ -138,6 +129,10 @@ mod tests {
         for (method, params, word) in [
             ("execute", json!({ "sesion": 1 }), "`sesion`"),
             ("hello", json!({ "a-": 1 }), "`a-`"),
+            ("hello", json!({ "a": 1 }), "it takes nothing"),
+            ("execute", json!({ "output": { "haed": 1 } }), "did you mean `output.head`?"),
+            ("snapshot.restore", json!({ "limits": { "cpu": 1 } }), "did you mean `limits.cpus`?"),
+            ("session.hibernate", json!({ "limits": { "memory": 1 } }), "`limits.memory`"),
             ("fly", json!({}), "`fly`"),
         ] {
             let told = format!("{:?}", check(method, &params).expect_err("it is wrong"));

@@ -53,6 +53,33 @@ fn code_runs_in_a_container_over_either_transport() {
     }
 }
 
+/// Nobody asked for them: they are the backend's own.
+#[test]
+fn limits_of_a_container_are_told_and_hold() {
+    if image().is_none() {
+        return;
+    }
+    let image = image().unwrap_or_default();
+    let told = hib(["repl", "--backend", "docker", "--timeout", "40s"])
+        .env("HIBERNACULUM_IMAGE", &image)
+        .stdin(":limits\nfrom resource import *; getrlimit(RLIMIT_NOFILE)[1], getrlimit(RLIMIT_FSIZE)[1]\n")
+        .run();
+    let text = told.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for limit in [
+        "isolation container, network loopback",
+        "memory the whole sandbox 2GiB",
+        "cpus the whole sandbox not set",
+        "processes the whole sandbox 1024 processes and threads",
+        "disk the whole sandbox 1GiB",
+        "process_open_files each process 16384 open files",
+        "process_file_size each process 2048GiB a file",
+        "time of each input 40s (--timeout)",
+        "(16384, 2199023255552)",
+    ] {
+        assert!(text.contains(limit), "{limit:?} is not in {told:?}");
+    }
+}
+
 #[test]
 fn an_image_that_is_not_there_names_the_command_that_makes_one() {
     if image().is_none() {

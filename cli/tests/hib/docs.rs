@@ -1,25 +1,43 @@
-//! The pages say what is true: each `hib` line in them is understood, each piece of Python compiles, each piece of JSON and TOML can be read.
-//! (Rust is compiled and run by the facade's own documentation tests.)
+//! The pages say what is true: each piece of Python compiles, each piece of JSON can be read, each of TOML is a configuration that `hib` takes, each session of
+//! `hib repl` goes as it is shown. (Shell: `docs_shell.rs`. Rust is compiled and run by the facade's own documentation tests, YAML read by the mock's.)
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::driver::hib;
+use crate::repl::{Person, state};
 
 /// A fenced block: where it begins, its language, its text.
-struct Block {
-    place: String,
-    language: String,
-    text: String,
+pub(crate) struct Block {
+    pub(crate) place: String,
+    pub(crate) language: String,
+    pub(crate) text: String,
 }
 
+/// Where the repository begins.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// All pages of the repository.
 fn pages() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut pages: Vec<_> =
-        ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"].map(|page| root.join(page)).into();
-    let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    pages.extend(docs.filter(|path| path.extension().is_some_and(|end| end == "md")));
+    let (mut pages, mut folders) = (Vec::new(), vec![root()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+            if name.starts_with('.') || name == "target" {
+                continue;
+            }
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    pages.sort();
+    assert!(pages.len() > 20, "{pages:?}");
     pages
 }
 
@@ -29,7 +47,7 @@ fn blocks() -> Vec<Block> {
         let text = fs::read_to_string(&page).unwrap();
         let mut open: Option<Block> = None;
         for (index, line) in text.lines().enumerate() {
-            match (line.strip_prefix("```"), open.take()) {
+            match (line.trim_start().strip_prefix("```"), open.take()) {
                 (Some(language), None) => {
                     let name = page.file_name().unwrap_or_default().to_string_lossy();
                     let place = format!("{name}, line {}", index + 1);
@@ -45,73 +63,10 @@ fn blocks() -> Vec<Block> {
     found
 }
 
-fn of(language: &str) -> Vec<Block> {
+pub(crate) fn of(language: &str) -> Vec<Block> {
     let found: Vec<_> = blocks().into_iter().filter(|block| block.language == language).collect();
     assert!(!found.is_empty(), "no page has a block of {language}: does this test look at the right place?");
     found
-}
-
-/// The words of a line of shell, up to a comment, a pipe or a redirection.
-fn words(line: &str) -> Vec<String> {
-    let (mut words, mut word, mut quote, mut begun) = (Vec::new(), String::new(), None, false);
-    for character in line.chars() {
-        match (quote, character) {
-            (Some(open), _) if open == character => quote = None,
-            (Some(_), _) => word.push(character),
-            (None, '\'' | '"') => (quote, begun) = (Some(character), true),
-            (None, '#' | '|' | '<' | '>' | ';' | '&') if !begun => break,
-            (None, c) if c.is_whitespace() => {
-                if begun {
-                    words.push(std::mem::take(&mut word));
-                }
-                begun = false;
-            }
-            (None, c) => {
-                word.push(c);
-                begun = true;
-            }
-        }
-    }
-    if begun {
-        words.push(word);
-    }
-    words
-}
-
-#[test]
-fn every_line_of_hib_is_understood() {
-    let mut count = 0;
-    for block in of("sh") {
-        for line in block.text.lines() {
-            let Some(at) = line
-                .find("hib ")
-                .filter(|at| line.get(..*at).is_some_and(|before| !before.ends_with(['-', '/', '`'])))
-            else {
-                continue;
-            };
-            let mut words = words(line.get(at..).unwrap_or_default());
-            words.remove(0);
-            // These are there where `hib` is built with containers.
-            if cfg!(not(feature = "docker"))
-                && words.first().is_some_and(|word| word == "image" || word == "reap")
-            {
-                continue;
-            }
-            // Asked for help, a line that is understood so far does nothing else. What is behind `--` is the code's.
-            let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
-            if words.first().is_some_and(|word| word != "help") {
-                words.insert(end, "--help".to_owned());
-            }
-            let ran = hib([])
-                .command(|command| {
-                    command.args(&words);
-                })
-                .run();
-            assert_eq!(ran.code, Some(0), "{}: `{line}`: {}", block.place, ran.stderr);
-            count += 1;
-        }
-    }
-    assert!(count >= 10, "only {count} lines of `hib` were found");
 }
 
 #[test]
@@ -124,28 +79,70 @@ fn every_piece_of_python_compiles() {
 }
 
 #[test]
-fn every_piece_of_json_and_toml_can_be_read() {
+fn every_piece_of_json_can_be_read() {
     for block in of("json") {
         let mut values = serde_json::Deserializer::from_str(&block.text).into_iter::<serde_json::Value>();
         let problem = values.find_map(Result::err);
         assert!(problem.is_none(), "{}: {problem:?}", block.place);
     }
+}
+
+#[test]
+fn every_piece_of_toml_is_a_configuration() {
     for block in of("toml") {
-        assert!(
-            block.text.parse::<toml::Table>().is_ok(),
-            "{}: {:?}",
-            block.place,
-            block.text.parse::<toml::Table>()
-        );
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&file, &block.text).unwrap();
+        let ran = hib(["config"]).env("HIBERNACULUM_CONFIG", &file.path().to_string_lossy()).run();
+        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", block.place);
+        let keys = block.text.parse::<toml::Table>().unwrap();
+        assert!(keys.keys().all(|key| ran.stdout.contains(key.as_str())), "{}", ran.stdout);
     }
 }
 
-/// What nobody reads may be wrong. (YAML is read by the mock's own tests, Rust by the facade's; `text` and what has no language is shown, and no code.)
+/// What a session of `hib repl` shows in a page: its prompts are entered into a real one, which shows what stands below them.
+#[test]
+fn every_session_goes_as_it_is_shown() {
+    let sessions: Vec<_> = of("text").into_iter().filter(|block| block.text.contains("In [1]: ")).collect();
+    assert!(sessions.len() >= 2, "no page shows a session");
+    for block in sessions {
+        let state = state();
+        let mut person = Person::begins(state.path(), &["--no-history", "--colour", "never"], &[]);
+        for line in block.text.lines().filter(|line| !line.is_empty()) {
+            match line.split_once("]: ").filter(|(prompt, _)| prompt.contains("In [")) {
+                Some((prompt, typed)) => {
+                    person.sees(&format!("{prompt}]: "));
+                    person.types(&format!("{typed}\r"));
+                }
+                // The Python is that of whoever reads.
+                None if line.starts_with("Python ") => {
+                    let (_, told) = line.split_once(", ").unwrap();
+                    person.sees(told);
+                }
+                None => _ = person.sees(&format!("{line}\r\n")),
+            }
+        }
+        person.sees("In [");
+        assert_eq!(person.leaves(), Some(0), "{}", block.place);
+    }
+}
+
+/// What nobody reads may be wrong.
 #[test]
 fn every_language_is_one_that_somebody_reads() {
-    for Block { place, language, .. } in blocks() {
-        let known = ["", "json", "python", "rust", "sh", "text", "toml", "yaml"];
-        assert!(known.contains(&language.as_str()), "{place}: nobody reads `{language}`");
+    for Block { place, language, text } in blocks() {
+        match language.as_str() {
+            "json" | "python" | "rust" | "sh" | "toml" => {}
+            // `tests/claims` reads that page.
+            "yaml" => assert!(place.starts_with("mock.md"), "{place}: nobody reads it"),
+            // Shown, and no code.
+            "" | "text" => {
+                let words = ["$ ", "hib ", "cargo ", "just ", "docker ", ">>> ", "import ", "let ", "use "];
+                let is_code = |line: &&str| words.iter().any(|word| line.trim_start().starts_with(word));
+                let code = text.lines().find(is_code);
+                assert_eq!(code, None, "{place}: code that nobody reads");
+            }
+            _ => panic!("{place}: nobody reads `{language}`"),
+        }
     }
 }
 

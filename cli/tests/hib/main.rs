@@ -9,6 +9,7 @@ mod config;
 #[cfg(feature = "docker")]
 mod containers;
 mod docs;
+mod docs_shell;
 mod doctor;
 mod driver;
 mod endings;

@@ -5,10 +5,13 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::driver::hib;
@@ -25,6 +28,8 @@ pub(crate) struct Person {
     shown: Receiver<Vec<u8>>,
     /// What was shown and not yet looked at.
     text: String,
+    /// Whether the window is: nobody reads then.
+    is_closed: Arc<AtomicBool>,
     child: Child,
 }
 
@@ -40,13 +45,20 @@ impl Person {
         person
     }
 
-    fn begins(state: &Path, options: &[&str], variables: &[(&str, &str)]) -> Self {
+    /// The same, and nothing has been looked at yet.
+    pub(crate) fn begins(state: &Path, options: &[&str], variables: &[(&str, &str)]) -> Self {
+        // Ctrl-C is a signal for whom the terminal controls.
+        Self::begins_in(&["--ctty", "--wait"], state, options, variables)
+    }
+
+    /// The same, in a session of the system as `setsid` makes it.
+    fn begins_in(session: &[&str], state: &Path, options: &[&str], variables: &[(&str, &str)]) -> Self {
         let (person, program) = terminal();
         tcsetwinsize(&person, Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         let [input, errors] = [program.try_clone().unwrap(), program.try_clone().unwrap()];
-        // Ctrl-C is a signal for whom the terminal controls.
         let child = Command::new("setsid")
-            .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_hib"), "repl"])
+            .args(session)
+            .args([env!("CARGO_BIN_EXE_hib"), "repl"])
             .args(options)
             .env("XDG_STATE_HOME", state)
             .env("HIBERNACULUM_CONFIG", "/dev/null")
@@ -62,16 +74,23 @@ impl Person {
         #[expect(clippy::disallowed_methods, reason = "there is no runtime here to be blocked")]
         let (send, shown) = sync_channel(1024);
         let mut reader = person.try_clone().unwrap();
+        let is_closed = Arc::new(AtomicBool::new(false));
+        let closed = Arc::clone(&is_closed);
         thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // A terminal whose program has ended refuses to be read.
-            while let Ok(count) = reader.read(&mut bytes) {
+            let moment = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+            while !closed.load(Ordering::Relaxed) {
+                if poll(&mut [PollFd::new(&reader, PollFlags::IN)], Some(&moment)) == Ok(0) {
+                    continue;
+                }
+                // A terminal whose program has ended refuses to be read.
+                let Ok(count) = reader.read(&mut bytes) else { return };
                 if send.send(bytes.iter().take(count).copied().collect()).is_err() {
                     return;
                 }
             }
         });
-        Self { terminal: person, shown, text: String::new(), child }
+        Self { terminal: person, shown, text: String::new(), is_closed, child }
     }
 
     pub(crate) fn types(&mut self, keys: &str) {
@@ -114,6 +133,15 @@ impl Person {
         self.ends()
     }
 
+    /// As the program of the window does that is closed, or whose machine is gone: nobody holds the terminal any more.
+    fn closes_the_window(mut self) -> Option<i32> {
+        self.is_closed.store(true, Ordering::Relaxed);
+        // The reader holds it as well, and is gone where it tells no more.
+        while self.shown.recv_timeout(PATIENCE).is_ok() {}
+        self.terminal = File::open("/dev/null").unwrap();
+        self.ends()
+    }
+
     fn ends(&mut self) -> Option<i32> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
@@ -132,6 +160,37 @@ impl Drop for Person {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn quit_leaves_without_a_word() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &["--no-history", "--colour", "never"], &[]);
+    person.types("qu\x7fuit()\r");
+    person.sees("quit()");
+    assert_eq!(person.ends(), Some(0));
+    assert!(!person.text.contains("None"), "{:?}", person.text);
+}
+
+/// Its window was closed, or the line to it broke. Nothing goes on then, least of all the reading.
+#[test]
+fn a_terminal_that_is_gone_ends_everything() {
+    // Whom the terminal controls is sent SIGHUP. Another one has to look for itself.
+    for session in [&["--ctty", "--wait"][..], &["--wait"]] {
+        for keys in ["", "import time; print('be' + 'gun'); time.sleep(600)\r"] {
+            let state = state();
+            let mut person = Person::begins_in(session, state.path(), &["--no-history"], &[]);
+            person.sees("In [1]");
+            person.enters("import os; open('pid', 'w').write(str(os.getpid()))", 2);
+            person.types(keys);
+            if !keys.is_empty() {
+                person.sees("begun");
+            }
+            let pid = std::fs::read_to_string(state.path().join("pid")).unwrap();
+            assert_eq!(person.closes_the_window(), Some(129), "{session:?}, {keys:?}");
+            assert!(!Path::new("/proc").join(&pid).exists(), "the session's process {pid} lives on");
+        }
     }
 }
 
@@ -229,6 +288,24 @@ fn a_rich_value_is_shown_once() {
     let places = ["snake\r\n<also as text/html, 3 bytes>", "after", "Out[4]:"].map(|piece| shown.find(piece));
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{shown:?}");
     assert_eq!(shown.matches("snake").count(), 2, "{shown:?}");
+}
+
+#[test]
+fn a_rich_value_is_shown_in_its_own_words() {
+    let state = state();
+    let mut person = Person::starts(state.path(), &["--no-history"], &[]);
+    let snake = "class Snake:\r    def _repr_mimebundle_(self, **_): return {'text/html': '<i>', 'text/plain': 'a sna' + 'ke'}\r    \
+        def __repr__(self): return 'a b' + 'oa'\r";
+    person.types(&format!("\x1b[200~{snake}\x1b[201~\r\r"));
+    person.sees("In [2]");
+    let shown = person.enters("Snake()", 3);
+    assert!(shown.contains(" a snake\r\n") && shown.matches("a snake").count() == 1, "{shown:?}");
+    assert!(!shown.contains("a boa") && !shown.contains("<also as"), "{shown:?}");
+    let shown = person.enters("Snake();", 4);
+    assert!(!shown.contains("a snake"), "{shown:?}");
+    // The display of something that only has the same text is no value.
+    let shown = person.enters("display({'text/plain': '4' + '2', 'text/html': ''}, raw=True); 42", 5);
+    assert!(shown.contains("42\r\n<also as text/html, 0 bytes>") && shown.contains("Out[4]:"), "{shown:?}");
 }
 
 #[test]
@@ -406,8 +483,18 @@ fn commands_tell_of_the_session() {
     person.types(":time\r");
     person.sees("transport");
     person.types(":limits\r");
-    person.sees("time of each input: as long as it takes");
-    person.sees("process_memory");
+    let told = person.sees("of its repr").split_whitespace().collect::<Vec<_>>().join(" ");
+    for limit in [
+        "isolation trusted, network full",
+        "memory the whole sandbox not set: this backend has none to set",
+        "process_memory each process not set",
+        "live checkpoints of the sandbox 64;",
+        "time of each input not set: as long as it takes",
+        "grace after Ctrl-C or that time 2s,",
+        "value of each input 16MiB",
+    ] {
+        assert!(told.contains(limit), "{limit:?} is not in {told}");
+    }
     person.types(":nosuch\r");
     person.sees(":help lists them all");
     person.types(":reset\r");

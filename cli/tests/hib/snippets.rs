@@ -24,6 +24,24 @@ fn a_rich_value_is_printed_once() {
     printed("display('snake'); Snake()").says(0, "'snake'\nsnake\n");
 }
 
+/// As in `IPython`: its own text stands for its repr.
+#[test]
+fn a_value_that_has_words_of_its_own_is_printed_in_them_once() {
+    let printed = |forms: &str, last: &str| {
+        let code = format!(
+            "class Snake:\n    def _repr_mimebundle_(self, **_): return {forms}\n    def __repr__(self): return 'Snake()'\n"
+        );
+        hib(["run", "-c", &format!("{code}{last}")]).run()
+    };
+    let both = "{'text/html': '<i>', 'text/plain': 'a snake'}";
+    printed(both, "Snake()").says(0, "a snake\n");
+    printed(both, "display(Snake()); Snake()").says(0, "a snake\na snake\n");
+    printed("{'text/plain': 'a snake'}", "Snake()").says(0, "a snake\n");
+    printed("{'text/html': '<i>', 'text/plain': None}", "Snake()").says(0, "Snake()\n");
+    // What only looks like the value is none.
+    printed(both, "display({'text/plain': '7', 'text/html': '<b>7'}, raw=True); 7").says(0, "7\n7\n");
+}
+
 #[test]
 fn code_that_begins_with_a_hyphen_is_code() {
     hib(["run", "-c", "-1"]).run().says(0, "-1\n");

@@ -240,6 +240,21 @@ fn lines_that_are_no_requests_are_refused_and_the_next_is_served() {
     }
     let misspelt = client.refused("execute", &json!({ "sesion": "x", "code": "1" }));
     assert_eq!(misspelt, (-32602, "stdio.params".to_owned()));
+    // Nothing is made of it, also where the misspelt name stands inside a parameter.
+    let request = json!({ "limits": { "wall_tiem": { "secs": 1, "nanos": 0 } } });
+    let id = client.ask("sandbox.create", &request);
+    let told = client.message();
+    assert_eq!((&told["id"], &told["error"]["code"]), (&json!(id), &json!(-32602)), "{told}");
+    let data = &told["error"]["data"];
+    assert_eq!(
+        (&data["code"], &data["how"]),
+        (
+            &json!("stdio.params"),
+            &json!("did you mean `limits.wall_time`? correct the name, or leave it out")
+        )
+    );
+    assert_eq!(data["what"], "`sandbox.create` has no parameter `limits.wall_tiem`");
+    assert_eq!(client.call("sandbox.list", &json!({})), json!([]));
     client.send(&"x".repeat(17 << 20));
     assert_eq!(refusal(&client.message()), (-32600, "stdio.request".to_owned()));
     client.send("");

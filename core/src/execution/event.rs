@@ -137,6 +137,9 @@ pub struct Display {
     pub display_id: Option<String>,
     /// Whether this replaces the display of the same id.
     pub update: bool,
+    /// Whether this is the value with which the execution ends, in the forms that it tells of itself: that of the trailing expression. It comes
+    /// besides [`Outcome::value`](super::Outcome::value), so who shows both leaves one out; its `text/plain` need not be the value's `repr`.
+    pub result: bool,
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Isolation;
-use crate::{ByteSize, NetworkPolicy, SandboxId};
+use super::{Isolation, LiveLimits};
+use crate::{ByteSize, Limits, NetworkPolicy, SandboxId};
 
 /// What is known of a sandbox, at the moment of the call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,12 @@ pub struct SandboxInfo {
     pub network: NetworkPolicy,
     /// How strictly it is closed off.
     pub isolation: Isolation,
+    /// The limits that hold: those of its spec, and the backend's own where that left one unset.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How many live checkpoints it may keep.
+    #[serde(default)]
+    pub live_checkpoints: LiveLimits,
     /// Resident memory of all its processes, where it was measured.
     #[serde(default)]
     pub memory: Option<ByteSize>,
@@ -67,6 +73,8 @@ impl SandboxInfo {
             workdir: String::new(),
             network,
             isolation,
+            limits: Limits::default(),
+            live_checkpoints: LiveLimits::default(),
             memory: None,
             labels: BTreeMap::new(),
         }

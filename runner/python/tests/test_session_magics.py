@@ -209,6 +209,32 @@ class Magics(SessionCase):
         self.assertEqual([one["data"]["text/html"] for one in displays], ["<i>"])
         self.assertEqual([e for e in self.run_code("object()").events if e["event"] == "display"], [])
 
+    def test_only_the_display_of_the_value_says_that_it_is(self) -> None:
+        rich = "class Rich:\n    def _repr_html_(self): return '<i>'\nrich = Rich()\n"
+        for code, expected in (
+            ("display(rich)\nrich", [None, True]),
+            ("display(rich)", [None]),
+            ("display(rich, display_id='a', update=True)\n1", [None]),
+            ("_ = rich", []),
+        ):
+            displays = [event for event in self.run_code(rich + code).events if event["event"] == "display"]
+            self.assertEqual([one.get("result") for one in displays], expected, code)
+
+    def test_a_value_that_tells_only_text_of_its_own_is_displayed(self) -> None:
+        worm = (
+            "class Worm:\n    def __repr__(self): return 'W'\n    def _repr_mimebundle_(self, **_): return FORM\nWorm()"
+        )
+        for form, expected in (
+            ("{'text/plain': 'a worm'}", [{"text/plain": "a worm"}]),
+            ("{'text/plain': None, 'text/x': 'y'}", [{"text/x": "y"}]),
+            ("{}", []),
+            ("None", []),
+        ):
+            outcome = self.run_code(worm.replace("FORM", form))
+            displays = [event for event in outcome.events if event["event"] == "display"]
+            self.assertEqual([one["data"] for one in displays], expected, form)
+            self.assertEqual(outcome.value, "W")
+
     def test_a_mimebundle_is_asked_for_as_ipython_asks(self) -> None:
         asked = "def _repr_mimebundle_(self, include, exclude"
         for form, metadata in (

@@ -11,6 +11,7 @@ cases! { "displays":
     displays_beyond_their_limit_are_counted,
     a_display_whose_form_raises_is_told_without_it,
     the_value_of_an_expression_is_displayed_where_it_is_rich,
+    a_display_says_whether_it_is_the_value,
     figures_of_matplotlib_are_displayed,
     frames_of_pandas_are_displayed,
     figures_of_plotly_are_displayed,
@@ -90,6 +91,29 @@ async fn the_value_of_an_expression_is_displayed_where_it_is_rich(cx: &Context) 
     ensure_eq("displays of a plain object", result.displays.len(), 0)
 }
 
+async fn a_display_says_whether_it_is_the_value(cx: &Context) -> Outcome {
+    let session = cx.session().await?;
+    let told = |result: &ExecutionResult| -> Vec<(String, bool)> {
+        let text = |display: &Display| display.data.get("text/plain").cloned().unwrap_or_default();
+        result.displays.iter().map(|display| (text(display), display.result)).collect()
+    };
+    let snake = "class Snake:\n    def __repr__(self): return 'Snake()'\n    \
+        def _repr_mimebundle_(self, **_): return {'text/plain': 'a snake', 'text/html': '<i>a snake</i>'}\n";
+    let both = session.run(&format!("{snake}display(Snake())\nSnake()")).await?;
+    let expected = [("a snake".to_owned(), false), ("a snake".to_owned(), true)];
+    ensure_eq("of a display and the value", told(both.expect_value("Snake()")?).as_slice(), &expected)?;
+    let on_purpose = session.run("display(Snake())").await?;
+    ensure_eq("of a display", told(on_purpose.expect_no_value()?).as_slice(), &expected[..1])?;
+    let worm = "class Worm:\n    def __repr__(self): return 'Worm()'\n    \
+        def _repr_mimebundle_(self, **_): return {'text/plain': 'a worm'}\nWorm()";
+    let plain = session.run(worm).await?;
+    ensure_eq(
+        "of a value that is text only",
+        told(plain.expect_value("Worm()")?).as_slice(),
+        &[("a worm".to_owned(), true)],
+    )
+}
+
 async fn figures_of_matplotlib_are_displayed(cx: &Context) -> Outcome {
     let session = cx.session().await?;
     cx.needs_module(&session, "matplotlib").await?;
@@ -105,7 +129,9 @@ async fn figures_of_matplotlib_are_displayed(cx: &Context) -> Outcome {
     failed.expect_exception("ZeroDivisionError")?;
     ensure_eq("figures of code that failed", png(&failed), 1)?;
     let value = session.run("figure = plt.figure()\nfigure").await?;
-    ensure_eq("figures that are the value, too", png(value.expect_completed()?), 1)
+    ensure_eq("figures that are the value, too", png(value.expect_completed()?), 1)?;
+    let marks: Vec<_> = value.displays.iter().map(|display| display.result).collect();
+    ensure_eq("which of them is the value", marks.as_slice(), [true])
 }
 
 async fn frames_of_pandas_are_displayed(cx: &Context) -> Outcome {

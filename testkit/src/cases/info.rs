@@ -6,6 +6,7 @@ use crate::prelude::*;
 
 cases! { "info":
     smoke a_sandbox_tells_about_itself,
+    a_sandbox_tells_the_limits_that_hold,
     a_session_tells_about_itself,
     a_session_tells_what_it_does,
     executions_and_their_time_are_counted,
@@ -31,6 +32,26 @@ async fn a_sandbox_tells_about_itself(cx: &Context) -> Outcome {
     ensure_eq("whether it was created before it was used", info.created <= info.last_used, true)?;
     session.run("import os; os.getcwd()").await?.expect_value(&format!("'{}'", info.workdir))?;
     session.run("import platform; platform.python_version()").await?.expect_value(&format!("'{}'", info.python))?;
+    Ok(())
+}
+
+async fn a_sandbox_tells_the_limits_that_hold(cx: &Context) -> Outcome {
+    let own = &cx.features().default_limits;
+    let info = cx.new_sandbox(cx.spec()).await?.info().await?;
+    ensure_eq("limits where none is asked for", &info.limits, &cx.spec().limits.or(own))?;
+    let mut spec = cx.spec();
+    spec.live_checkpoints = spec.live_checkpoints.count(3);
+    if cx.features().limits.contains(&LimitKind::ProcessCpuTime) {
+        spec.limits.process_cpu_time = Some(Duration::from_secs(90));
+    }
+    let sandbox = cx.new_sandbox(spec.clone()).await?;
+    let info = sandbox.info().await?;
+    ensure_eq("limits", &info.limits, &spec.limits.or(own))?;
+    ensure_eq("live checkpoints", info.live_checkpoints, spec.live_checkpoints)?;
+    if let Some(time) = spec.limits.process_cpu_time {
+        let code = "import resource; resource.getrlimit(resource.RLIMIT_CPU)[0]";
+        sandbox.session().await?.run(code).await?.expect_value(&time.as_secs().to_string())?;
+    }
     Ok(())
 }
 

@@ -38,6 +38,18 @@ pub(crate) fn script(case: &str) -> Option<Script> {
             let rule = when(Matcher::contains("display('x' * size)"));
             vec![sizes.iter().fold(rule, |rule, size| rule.displays(plain(&"x".repeat(*size))))]
         }
+        "a_display_says_whether_it_is_the_value" => {
+            let value = |text: &str| Display { result: true, ..plain(text) };
+            let of = |name: &str| ScriptedValue::object(format!("{name}()"), name);
+            vec![
+                when(Matcher::contains("display(Snake())\nSnake()"))
+                    .displays(plain("a snake"))
+                    .displays(value("a snake"))
+                    .value(of("Snake")),
+                when("display(Snake())").displays(plain("a snake")),
+                when(Matcher::contains("Worm()")).displays(value("a worm")).value(of("Worm")),
+            ]
+        }
         _ => return None,
     };
     Some(Script::in_order(rules))

@@ -6,6 +6,8 @@ pub(crate) fn script(case: &str) -> Option<Script> {
     let version = || is("import platform; platform.python_version()", "3.13.0");
     let rules = match case {
         "a_sandbox_tells_about_itself" => vec![is("import os; os.getcwd()", "/sandbox"), version()],
+        // A script has no process to be limited, so none is asked.
+        "a_sandbox_tells_the_limits_that_hold" => vec![],
         "a_session_tells_about_itself" => vec![version()],
         "a_session_tells_what_it_does" => vec![sleeper(), number(1)],
         "executions_of_an_interpreter_are_numbered" => vec![number(3), exits(1), number(1)],

@@ -163,6 +163,7 @@ impl Process {
             metadata: display.metadata.clone(),
             display_id: display.display_id.clone(),
             update: display.update,
+            result: display.result,
             raw: self.roads.raw(),
             text_pos: self.roads.text(),
         });

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use hibernaculum::{ByteSize, FileKind, NamespaceFilter, Outcome, Sandbox, Session, Timeout};
+use hibernaculum::{ByteSize, FileKind, NamespaceFilter, Outcome, Sandbox, Session};
 
 use super::table::table;
 use crate::failure::Failure;
@@ -87,24 +87,6 @@ pub(super) fn time(outcome: &Outcome) -> String {
     text
 }
 
-/// What holds here. `hib` sets no limits of a sandbox: those are its backend's own.
-pub(super) async fn limits(sandbox: &Sandbox, timeout: Timeout) -> Result<String, Failure> {
-    let info = sandbox.info().await?;
-    let features = sandbox.backend().features();
-    let timeout = match timeout {
-        Timeout::After(time) => format!("{time:?} (--timeout)"),
-        _ => "as long as it takes".to_owned(),
-    };
-    let mut text = format!("isolation {}, network {}\n", info.isolation.name(), info.network);
-    let _ = writeln!(text, "time of each input: {timeout}");
-    let _ = writeln!(
-        text,
-        "no other limit is set; this backend could limit: {}",
-        list(features.limits.iter().map(|limit| limit.name().to_owned()))
-    );
-    Ok(text)
-}
-
 pub(super) async fn info(session: &Session, sandbox: &Sandbox) -> Result<String, Failure> {
     let (session, sandbox) = (session.info().await?, sandbox.info().await?);
     let rows = [
@@ -117,11 +99,6 @@ pub(super) async fn info(session: &Session, sandbox: &Sandbox) -> Result<String,
     ]
     .map(|(name, value)| [name.to_owned(), value, String::new(), String::new()]);
     Ok(table(["", "", "", ""], &rows))
-}
-
-fn list(words: impl Iterator<Item = String>) -> String {
-    let words: Vec<_> = words.collect();
-    if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
 }
 
 fn one_line(text: &str) -> String {

@@ -2,6 +2,7 @@
 //!
 //! One table: what it is called, what it takes, what it does. `:help` and completion follow it.
 
+mod limits;
 mod look;
 mod state;
 mod table;
@@ -56,7 +57,7 @@ const TABLE: &[(&str, &str, &str, Action)] = &[
     (":vars", "[PREFIX]", "the session's names: types, sizes, previews", Action::Vars),
     (":files", "[DIR]", "the files of the working directory", Action::Files),
     (":time", "", "where the time of the last execution went", Action::Time),
-    (":limits", "", "the limits that are set, and what else the backend could limit", Action::Limits),
+    (":limits", "", "all limits that hold, and which are not set", Action::Limits),
     (":info", "", "the session, its Python and its sandbox", Action::Info),
     (":reset", "", "forgets all names; the interpreter goes on", Action::Reset),
     (":undo", "[N]", "back to before the last input, or the last N", Action::Undo),
@@ -89,8 +90,14 @@ fn asked(line: &str) -> Result<(Action, &str), String> {
     let exact = TABLE.iter().find(|(name, ..)| *name == word);
     match (exact, matching.next(), matching.next()) {
         (Some((.., action)), ..) | (None, Some((.., action)), None) => Ok((*action, rest.trim())),
+        (None, Some(_), Some(_)) if word != ":" => Err(ambiguous(word)),
         _ => Err(unknown(word)),
     }
+}
+
+fn ambiguous(word: &str) -> String {
+    let matching: Vec<_> = names().filter(|name| name.starts_with(word)).collect();
+    format!("{word} may be {}\n", matching.join(" or "))
 }
 
 /// Whether any of these lines may want to go back.
@@ -110,7 +117,7 @@ pub(super) async fn run(line: &str, scene: &mut Scene<'_>) -> Result<Done, Failu
         Action::Vars => look::vars(session, rest).await?,
         Action::Files => look::files(sandbox, rest).await?,
         Action::Time => branches.last().map_or_else(|| "nothing has run yet\n".to_owned(), look::time),
-        Action::Limits => look::limits(sandbox, *timeout).await?,
+        Action::Limits => limits::limits(sandbox, *timeout, branches.grace()).await?,
         Action::Info => look::info(session, sandbox).await?,
         Action::Reset => {
             branches.before_input().await;
@@ -132,12 +139,13 @@ pub(super) async fn run(line: &str, scene: &mut Scene<'_>) -> Result<Done, Failu
 }
 
 fn unknown(word: &str) -> String {
-    let near = names().max_by(|a, b| {
-        strsim::jaro_winkler(a, word)
-            .partial_cmp(&strsim::jaro_winkler(b, word))
-            .unwrap_or(std::cmp::Ordering::Equal)
-    });
-    let nearest = near.map(|name| format!("; the nearest is {name}")).unwrap_or_default();
+    /// Below this, two names have nothing to do with each other.
+    const ALIKE: f64 = 0.75;
+    // All have the colon.
+    let bare = |name: &str| name.trim_start_matches(':').to_owned();
+    let rated = names().map(|name| (strsim::jaro_winkler(&bare(name), &bare(word)), name));
+    let near = rated.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness >= ALIKE);
+    let nearest = near.map(|(_, name)| format!("; the nearest is {name}")).unwrap_or_default();
     format!("there is no command {word}{nearest}. :help lists them all\n")
 }
 
@@ -162,13 +170,15 @@ mod tests {
     fn an_unknown_command_names_the_nearest() {
         assert!(unknown(":var").contains(":vars"), "{}", unknown(":var"));
         assert!(unknown(":quti").contains(":quit"));
+        assert!(!unknown(":xyz").contains("nearest"));
     }
 
     #[test]
     fn a_beginning_that_one_command_has_is_enough() {
         assert_eq!(asked(":und"), Ok((Action::Undo, "")));
         assert_eq!(asked(":che  before "), Ok((Action::Checkpoint, "before")));
-        assert_eq!(asked(":res").unwrap_err(), unknown(":res"), "it may be :reset or :restore");
+        assert_eq!(asked(":res").unwrap_err(), ":res may be :reset or :restore\n");
+        assert_eq!(asked(": help").unwrap_err(), "there is no command :. :help lists them all\n");
         assert!(wants_undo([":tree", ":u 2"].into_iter()) && !wants_undo(["undo", ":vars"].into_iter()));
     }
 

@@ -332,5 +332,6 @@ fn shown(display: messages::Display) -> Result<hibernaculum_core::Display, WireE
         metadata: display.metadata,
         display_id: display.display_id,
         update: display.update,
+        result: display.result,
     })
 }

@@ -88,6 +88,9 @@ pub struct Display {
     /// Whether it replaces what was shown with this `display_id`.
     #[serde(default)]
     pub update: bool,
+    /// Whether it shows the value with which its execution ends. Not sent where it does not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub result: bool,
     /// How much raw output of fd 1 and fd 2 came before.
     pub raw: [u64; 2],
     /// How much text came before.

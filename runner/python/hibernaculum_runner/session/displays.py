@@ -34,6 +34,17 @@ RICH = ("_repr_mimebundle_", *(method for _mime, method in FORMS))
 
 def bundle(value: Any) -> Tuple[Dict[str, str], Dict[str, Any]]:
     """The forms of a value, and their metadata. A form whose method fails is left out."""
+    data, metadata = _told(value)
+    return _with_plain(value, data), metadata
+
+
+def _with_plain(value: Any, data: Dict[str, Any]) -> Dict[str, str]:
+    data.setdefault("text/plain", shown(value))
+    return {str(mime): _text(form) for mime, form in data.items() if form is not None}
+
+
+def _told(value: Any) -> Tuple[Dict[str, Any], Dict[str, Any]]:
+    """What the object tells of itself; nothing, where it has no method that does."""
     data: Dict[str, Any] = {}
     metadata: Dict[str, Any] = {}
     kind = type(value)
@@ -50,8 +61,7 @@ def bundle(value: Any) -> Tuple[Dict[str, str], Dict[str, Any]]:
                 told, metadata[mime] = told
             if told is not None:
                 data[mime] = told
-    data.setdefault("text/plain", shown(value))
-    return {str(mime): _text(form) for mime, form in data.items() if form is not None}, metadata
+    return data, metadata
 
 
 def _asked(value: Any, method: str, **options: Any) -> Any:
@@ -90,8 +100,9 @@ class Displays:
         self._slots = page.slots
         self._connection, self._text, self._raw, self._interrupts = connection, text, raw, interrupts
         self._count = 0
-        self.just_shown: List[Any] = []
-        """What was shown at the end of the execution: as its value, it is not shown once more."""
+        self.result: Any = None
+        """The value of the execution whose end is now, so that a display of it may say that it is that."""
+        self._just_shown: List[Any] = []
 
     def install(self) -> None:
         builtins.display = self.display  # type: ignore[attr-defined]
@@ -109,17 +120,32 @@ class Displays:
             own.update(metadata)
             self.send(data, own, display_id, update)
 
-    def show_result(self, value: Any) -> None:
-        """The value of a trailing expression, where it has richer forms than its repr."""
-        kind = type(value)
-        was_shown = any(value is other for other in self.just_shown)
-        self.just_shown.clear()
-        if kind is not type and not was_shown and any(hasattr(kind, method) for method in RICH):
+    def show_together(self, values: List[Any]) -> None:
+        """What was left open. None of what is shown at the end of an execution is shown once more as its value."""
+        self._just_shown.clear()
+        for value in values:
+            self._just_shown.append(value)
             data, metadata = bundle(value)
-            if len(data) > 1:
-                self.send(data, metadata, None, False)
+            self.send(data, metadata, None, False, value is self.result)
 
-    def send(self, data: Dict[str, str], metadata: Dict[str, Any], display_id: Optional[str], update: bool) -> None:
+    def show_result(self, value: Any) -> None:
+        """The value of a trailing expression, where it has other forms than its repr."""
+        kind = type(value)
+        was_shown = any(value is other for other in self._just_shown)
+        self._just_shown.clear()
+        if kind is not type and not was_shown and any(hasattr(kind, method) for method in RICH):
+            told, metadata = _told(value)
+            if told:
+                self.send(_with_plain(value, told), metadata, None, False, True)
+
+    def send(
+        self,
+        data: Dict[str, str],
+        metadata: Dict[str, Any],
+        display_id: Optional[str],
+        update: bool,
+        result: bool = False,
+    ) -> None:
         """One event. In a forked child there is nobody to show it to: its plain text is printed."""
         if self._text.plain is not None:
             print(data.get("text/plain", ""))  # noqa: T201  (to the user)
@@ -131,23 +157,20 @@ class Displays:
             with connection.lock:
                 self._raw.settle()
                 stdout, stderr = self._raw.counts()
-                connection.send_message(
-                    {
-                        "jsonrpc": "2.0",
-                        "method": "event",
-                        "params": {
-                            "event": "display",
-                            "execution": self._slots[EXECUTION],
-                            "at": int(time() * 1000),
-                            "data": {mime: connection.outgoing.text(form) for mime, form in data.items()},
-                            "metadata": _plain(metadata),
-                            "display_id": None if display_id is None else str(display_id),
-                            "update": bool(update),
-                            "raw": [stdout, stderr],
-                            "text_pos": self._text.position(),
-                        },
-                    }
-                )
+                event: Dict[str, Any] = {
+                    "event": "display",
+                    "execution": self._slots[EXECUTION],
+                    "at": int(time() * 1000),
+                    "data": {mime: connection.outgoing.text(form) for mime, form in data.items()},
+                    "metadata": _plain(metadata),
+                    "display_id": None if display_id is None else str(display_id),
+                    "update": bool(update),
+                    "raw": [stdout, stderr],
+                    "text_pos": self._text.position(),
+                }
+                if result:
+                    event["result"] = True
+                connection.send_message({"jsonrpc": "2.0", "method": "event", "params": event})
         finally:
             self._interrupts.resume(deferred)
 

@@ -312,6 +312,7 @@ class Executor:
                 interrupts.enter()
                 value = self._evaluate(compiled)
                 if self.at_end:
+                    self._displays.result = value
                     self._end()
                 ran_at = perf_counter_ns()
                 if value is not None:
@@ -320,6 +321,7 @@ class Executor:
                         self._displays.show_result(value)
             finally:
                 interrupts.depth = 1
+                self._displays.result = None
         except BaseException as problem:
             interrupts.depth = 1
             if ran_at == compiled_at:

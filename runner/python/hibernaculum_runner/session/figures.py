@@ -19,13 +19,9 @@ def amend_pyplot(pyplot: ModuleType, displays: Displays, at_end: List[Callable[[
         return  # somebody has a screen after all
 
     def show_open(*_arguments: Any, **_options: Any) -> None:
-        displays.just_shown.clear()
         numbers = pyplot.get_fignums()  # type: ignore[attr-defined]
         try:
-            for number in numbers:
-                figure = pyplot.figure(number)  # type: ignore[attr-defined]
-                displays.just_shown.append(figure)
-                displays.display(figure)
+            displays.show_together([pyplot.figure(number) for number in numbers])  # type: ignore[attr-defined]
         finally:
             if numbers:
                 pyplot.close("all")  # type: ignore[attr-defined]
