@@ -1,5 +1,6 @@
 """A session that is reached through a relay, and has the relay's stdin and stdout."""
 
+import fcntl
 import os
 import signal
 import time
@@ -76,6 +77,17 @@ class RelayPipesTest(unittest.TestCase):
         time.sleep(0.5)
         self.assertEqual(session.connection.answer(request)["value"]["repr"], "'done'")
         self.assertEqual(len(session.text()), 3_000_000)
+
+    def test_they_grow_where_there_is_much_to_say(self) -> None:
+        session = self.host.session()
+
+        def size() -> int:
+            return fcntl.fcntl(session.connection.sock.fileno(), 1032)  # F_GETPIPE_SZ
+
+        session.execute("print('x')")
+        self.assertEqual(size(), 64 << 10)
+        session.execute("print('x' * 100_000)")
+        self.assertEqual(size(), 1 << 20)
 
     def test_stdio_that_does_not_block_is_waited_for(self) -> None:
         session = self.host.session()

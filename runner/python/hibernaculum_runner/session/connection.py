@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import _thread
 import array
+import fcntl
 import json.decoder
 import os
 import select
 import socket
 import stat
 from collections import deque
-from typing import Any, Deque, Dict, Optional, Tuple, Union
+from typing import Any, Deque, Dict, Optional, Set, Tuple, Union
 
 from ..descriptors import close_quietly, move_high, owned
 from ..frames import Decoder, Outgoing, ProtocolError, encode
@@ -34,6 +35,9 @@ DEFECT = 112
 PROTOCOL_BROKEN = 114
 """Exit code where the host sent what no host may send."""
 
+_MUCH = 16 << 10  # bytes of one frame
+_WIDE = 1 << 20  # the most that a user may ask for
+_F_SETPIPE_SZ = 1031
 _WAIT_ALL = socket.MSG_WAITALL  # one call for a megabyte, where a signal does not come in between
 _scan = json.decoder.JSONDecoder().scan_once  # json.loads without its checks: a microsecond on the hot path
 
@@ -213,6 +217,7 @@ class Pipes:
 
     def __init__(self, incoming: int, outgoing: int) -> None:
         self.incoming, self.outgoing = incoming, outgoing
+        self._wide: Set[int] = set()
 
     @property
     def descriptors(self) -> Tuple[int, int]:
@@ -229,6 +234,8 @@ class Pipes:
                 _wait(self.incoming, select.POLLIN)
 
     def recv_into(self, view: memoryview, _size: int, _flags: int) -> int:
+        if len(view) >= _MUCH:
+            self._widen(self.incoming)
         while True:
             try:
                 return os.readv(self.incoming, (view,))
@@ -237,6 +244,8 @@ class Pipes:
 
     def sendall(self, data: bytes) -> None:
         rest: Union[bytes, memoryview] = data
+        if len(data) >= _MUCH:
+            self._widen(self.outgoing)
         while rest:
             try:
                 written = os.write(self.outgoing, rest)
@@ -246,6 +255,18 @@ class Pipes:
             if written == len(rest):
                 return
             rest = memoryview(rest)[written:]
+
+    def _widen(self, fd: int) -> None:
+        """To wait for the other process at each 64 KiB halves what passes. Not before there is much: the kernel bounds
+        the pipe memory of a user.
+        """
+        if fd in self._wide:
+            return
+        self._wide.add(fd)
+        try:
+            fcntl.fcntl(fd, _F_SETPIPE_SZ, _WIDE)
+        except OSError:
+            pass  # it stays as it is
 
 
 def _wait(fd: int, events: int) -> None:
