@@ -22,12 +22,14 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from hibernaculum_runner import frames, processes, proof  # noqa: E402
+from hibernaculum_runner import frames, processes, proof, relay  # noqa: E402
 
 PACKAGE = os.path.dirname(os.path.abspath(frames.__file__))
 RUNNER_DIR = os.path.dirname(PACKAGE)
 DIGEST = "ab" * 32
 PATIENCE = 20.0
+RELAYED = bool(os.environ.get("HIBERNACULUM_TEST_RELAYED"))
+"""Whether every host comes through relays: any test of sessions is then one of theirs."""
 
 
 def stage0() -> str:
@@ -65,10 +67,49 @@ def whole(result: Any) -> Any:
     return result
 
 
+class Relayed:
+    """What a connection needs of a socket: a relay's stdin and stdout, which are pipes."""
+
+    def __init__(self, path: str, python: str = sys.executable) -> None:
+        script = os.path.join(PACKAGE, "relay.py")
+        self.process = subprocess.Popen(
+            [python, "-I", "-S", script, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+        )
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.stdin, self.stdout = self.process.stdin, self.process.stdout
+        line = self.stdout.readline() + self.stdout.readline()
+        if line != relay.PREAMBLE:
+            self.close()
+            raise ConnectionRefusedError(f"the relay said {line!r}")
+
+    def fileno(self) -> int:
+        return self.stdout.fileno()
+
+    def recv(self, size: int) -> bytes:
+        return os.read(self.stdout.fileno(), size)
+
+    def sendall(self, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(self.stdin.fileno(), rest) :]
+
+    def settimeout(self, seconds: Optional[float]) -> None:
+        """It waits for ever."""
+
+    def shutdown(self, _how: int) -> None:
+        self.stdin.close()
+
+    def close(self) -> None:
+        self.stdin.close()
+        if not self.stdout.closed:
+            self.stdout.close()
+            self.process.wait(PATIENCE)
+
+
 class Connection:
     """One connection: messages out, messages in, both kept."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: Any) -> None:
         self.sock = sock
         self.decoder = frames.Decoder()
         self.outgoing = frames.Outgoing()
@@ -330,6 +371,8 @@ class Host:
 
     def dial(self) -> Connection:
         """A connection whose challenge has not been read."""
+        if RELAYED:
+            return self.dial_by_relay()
         sock = socket.socket(socket.AF_UNIX)
         sock.settimeout(PATIENCE)
         try:
@@ -339,6 +382,13 @@ class Host:
             state = f"folder {os.path.exists(self.folder)}, keeper {self.process.poll()}"
             raise EndedError(f"cannot connect: {error}; {state}, stderr {self.stderr()!r}") from error
         return Connection(sock)
+
+    def dial_by_relay(self) -> Connection:
+        """The same, through a relay of its own, with pipes for its stdio."""
+        try:
+            return Connection(Relayed(self.socket))
+        except OSError as error:
+            raise EndedError(f"cannot connect: {error}") from error
 
     def hello(
         self,

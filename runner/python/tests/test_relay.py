@@ -1,25 +1,28 @@
-"""The relay is a pipe and nothing else: every byte, in order, both ways, however it is cut."""
+"""The relay: every byte arrives, in order, both ways, however it is cut; and what it hands over to a session."""
 
 import os
 import random
 import select
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import unittest
-from typing import Optional
+from typing import Optional, Tuple
 
 import host
 
 from hibernaculum_runner import relay
 
 PATIENCE = 20
+CHALLENGE = b"\0\0\0\x02{}"
+HELLO = b"\0\0\0\x0e" + b'{"id": "hello"'
 
 
 class Relay:
-    """A relay between pipes and a socket that the test accepts."""
+    """A relay between pipes and a socket that the test accepts, past its preamble and its offer."""
 
     def __init__(self) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="hib-")
@@ -36,6 +39,24 @@ class Relay:
         self.far.settimeout(PATIENCE)
         self.stdin, self.stdout = self.process.stdin, self.process.stdout
         self.preamble = self.read(len(relay.PREAMBLE))
+        self.offer = received(self.far, len(relay.OFFER))
+
+    def greet(self) -> None:
+        """The hello of a host, which arrives."""
+        self.far.sendall(CHALLENGE)
+        assert self.read(len(CHALLENGE)) == CHALLENGE
+        self.stdin.write(HELLO)
+        assert received(self.far, len(HELLO)) == HELLO
+
+    def hand_over(self) -> Tuple[int, int]:
+        """Its stdin and stdout, as it gives them to a session."""
+        self.far.sendall(relay.WANTED)
+        data, ancillary, _flags, _address = self.far.recvmsg(16, socket.CMSG_SPACE(16))
+        assert data == relay.OFFER, data
+        [(level, kind, content)] = ancillary
+        assert (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS)
+        incoming, outgoing = struct.unpack("2i", content)
+        return incoming, outgoing
 
     def read(self, count: int) -> bytes:
         data = b""
@@ -77,6 +98,7 @@ class RelayTest(unittest.TestCase):
     def test_it_says_who_it_is_before_anything_else(self) -> None:
         with Relay() as pipe:
             self.assertEqual(pipe.preamble, b"\nhibernaculum-relay 1\n")
+            self.assertEqual(pipe.offer, b"\x7frly")
 
     def test_fragments_of_1_to_7_bytes_arrive_whole_both_ways(self) -> None:
         choose = random.Random(7)
@@ -142,6 +164,94 @@ class RelayTest(unittest.TestCase):
         )
         self.assertEqual((ended.returncode, ended.stdout), (1, b""))
         self.assertIn(b"/nowhere/s", ended.stderr)
+
+    def test_a_stdio_of_sockets_is_not_offered(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="hib-") as folder, socket.socket(socket.AF_UNIX) as listener:
+            path = os.path.join(folder, "s")
+            listener.bind(path)
+            listener.listen(1)
+            listener.settimeout(PATIENCE)
+            near, theirs = socket.socketpair()
+            near.settimeout(PATIENCE)
+            script = os.path.join(host.PACKAGE, "relay.py")
+            process = subprocess.Popen([sys.executable, "-I", "-S", script, path], stdin=theirs, stdout=theirs)
+            theirs.close()
+            far, _address = listener.accept()
+            far.settimeout(PATIENCE)
+            with near, far:
+                self.assertEqual(received(near, len(relay.PREAMBLE)), relay.PREAMBLE)
+                near.sendall(HELLO)
+                self.assertEqual(received(far, len(HELLO)), HELLO)
+                far.sendall(relay.WANTED)  # which is nothing to it
+                self.assertEqual(received(near, 4), relay.WANTED)
+                near.shutdown(socket.SHUT_WR)
+                self.assertEqual(received(far), b"")
+            self.assertEqual(process.wait(PATIENCE), 0)
+
+    def test_after_the_hello_stdin_is_left_alone_until_there_is_an_answer(self) -> None:
+        with Relay() as pipe:
+            pipe.greet()
+            pipe.stdin.write(b"more")
+            self.assertEqual(select.select([pipe.far], [], [], 0.3)[0], [])
+            pipe.far.sendall(b"answer")  # not that of a session that wants pipes
+            self.assertEqual(pipe.read(6), b"answer")
+            self.assertEqual(received(pipe.far, 4), b"more")
+
+    def test_a_hello_in_pieces_passes(self) -> None:
+        with Relay() as pipe:
+            for byte in HELLO:
+                pipe.stdin.write(bytes([byte]))
+                self.assertEqual(received(pipe.far, 1), bytes([byte]))
+            incoming, outgoing = pipe.hand_over()
+            os.close(incoming)
+            os.close(outgoing)
+
+    def test_what_is_no_hello_is_pumped(self) -> None:
+        with Relay() as pipe:
+            pipe.stdin.write(b"GET / HTTP/1.1\r\n\r\n")
+            self.assertEqual(received(pipe.far, 18), b"GET / HTTP/1.1\r\n\r\n")
+            pipe.far.sendall(relay.WANTED)
+            self.assertEqual(pipe.read(4), relay.WANTED)
+
+    def test_its_stdio_is_handed_over_as_often_as_it_is_wanted(self) -> None:
+        with Relay() as pipe:
+            pipe.greet()
+            for _ in range(2):
+                incoming, outgoing = pipe.hand_over()
+                pipe.stdin.write(b"question")
+                self.assertEqual(os.read(incoming, 100), b"question")
+                os.write(outgoing, b"answer")
+                self.assertEqual(pipe.read(6), b"answer")
+                os.close(incoming)
+                os.close(outgoing)
+            self.assertEqual(select.select([pipe.far], [], [], 0)[0], [])  # nothing went the other way
+
+    def test_once_it_is_handed_over_the_end_of_stdin_is_a_half_close(self) -> None:
+        with Relay() as pipe:
+            pipe.greet()
+            incoming, outgoing = pipe.hand_over()
+            pipe.stdin.write(b"last")
+            pipe.stdin.close()
+            self.assertEqual(received(pipe.far), b"")
+            self.assertEqual(os.read(incoming, 100), b"last")
+            self.assertEqual(os.read(incoming, 100), b"")
+            os.write(outgoing, b"answer")
+            self.assertEqual(pipe.read(6), b"answer")
+            self.assertIsNone(pipe.process.poll())
+            os.close(incoming)
+            os.close(outgoing)
+            pipe.far.close()
+            self.assertEqual(pipe.read(1), b"")
+            self.assertEqual(pipe.process.wait(PATIENCE), 0)
+
+    def test_once_it_is_handed_over_it_ends_with_either_side(self) -> None:
+        for end in ("stdout", "far"):
+            with self.subTest(end=end), Relay() as pipe:
+                pipe.greet()
+                for fd in pipe.hand_over():
+                    os.close(fd)
+                getattr(pipe, end).close()
+                self.assertEqual(pipe.process.wait(PATIENCE), 0)
 
     def test_a_session_works_through_two_relays(self) -> None:
         """The whole road as a remote backend builds it: control and session, each through a relay of its own."""

@@ -173,7 +173,7 @@ class Asynchronous:
 
     def idle(self) -> None:
         """Runs the loop until the host sends something. Returns with a message to be read."""
-        loop, descriptor = self.loop, self._connection.descriptor
+        loop, descriptor = self.loop, self._connection.readable
         is_readable = False
 
         def readable() -> None:

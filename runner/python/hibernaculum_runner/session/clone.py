@@ -59,7 +59,7 @@ def named(name: str) -> Any:
 
 _program = _ctypes.dlopen(None, 2)
 _syscall, _prctl, _mmap = named("syscall"), named("prctl"), named("mmap")
-_send, _recv, _poll = named("send"), named("recv"), named("poll")
+_send, _recv, _poll, _close = named("send"), named("recv"), named("poll"), named("close")
 _before, _in_parent, _in_child = map(named, ("PyOS_BeforeFork", "PyOS_AfterFork_Parent", "PyOS_AfterFork_Child"))
 
 
@@ -84,15 +84,16 @@ class Cloner:
 
     def clone(self) -> int:
         """As `os.fork()`: 0 in the child, else its pid. Raises OSError."""
-        return self._fork(-1, 0)
+        return self._fork(-1, 0, ())
 
-    def clone_asleep(self, bed: int, parent: int) -> int:
+    def clone_asleep(self, bed: int, parent: int, unwanted: Tuple[int, ...]) -> int:
         """The same, but the child says `SETTLED` on the socket `bed`, and comes back only when something comes on it;
-        it ends where nothing will, and with `parent`. Its random numbers go on where they were.
+        it ends where nothing will, and with `parent`. Its random numbers go on where they were. It closes the
+        descriptors `unwanted`: who waits for their end shall not wait for the sleeper.
         """
-        return self._fork(bed, parent)
+        return self._fork(bed, parent, unwanted)
 
-    def _fork(self, bed: int, parent: int) -> int:
+    def _fork(self, bed: int, parent: int, unwanted: Tuple[int, ...]) -> int:
         if processes.threads() != 1:
             raise OSError("a process with threads is not cloned")
         _before()
@@ -101,7 +102,7 @@ class Cloner:
             if bed < 0:
                 _in_child()
                 return 0
-            _sleep(bed, parent)
+            _sleep(bed, parent, unwanted)
             known = randomness.state()
             _in_child()  # among its hooks is one that reseeds `random`
             randomness.put_back(known)
@@ -120,10 +121,12 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
-def _sleep(bed: int, parent: int) -> None:
+def _sleep(bed: int, parent: int, unwanted: Tuple[int, ...]) -> None:
     """Only calls into C, which keep what Python knows of the process as it was."""
     os.setpgid(0, 0)  # what is sent to the session's group is not for its copies
     die_with_parent(parent)
+    for fd in unwanted:
+        _close(fd)
     byte = _Letter(SETTLED)
     at = _ctypes.addressof(byte)
     _send(bed, at, 1, _MSG_NOSIGNAL)

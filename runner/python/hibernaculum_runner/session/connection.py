@@ -3,18 +3,29 @@
 Nobody reads while user code runs, but for `input`. A frame is never torn: it goes out by one `sendall`, and an
 interrupt that arrives meanwhile waits (see `interrupts`). Threads of user code send too, when they print: hence the
 lock.
+
+Where the other end of the connection is a relay whose stdio are pipes, the session asks for those, and reads and writes
+them itself: a process less to be woken, each way. The connection stays, and tells the supervisor of the host's end.
+
+    host ══ the relay's stdin and stdout ══ session ── WANTED ──> relay ── both descriptors ──> session
 """
 
 from __future__ import annotations
 
 import _thread
+import array
+import fcntl
 import json.decoder
 import os
+import select
 import socket
+import stat
 from collections import deque
-from typing import Any, Deque, Dict, Optional
+from typing import Any, Deque, Dict, Optional, Set, Tuple, Union
 
+from ..descriptors import close_quietly, move_high, owned
 from ..frames import Decoder, Outgoing, ProtocolError, encode
+from ..relay import OFFER, WANTED
 
 HOST_GONE = 0
 DESCRIPTORS_LOST = 113
@@ -24,6 +35,9 @@ DEFECT = 112
 PROTOCOL_BROKEN = 114
 """Exit code where the host sent what no host may send."""
 
+_MUCH = 16 << 10  # bytes of one frame
+_WIDE = 1 << 20  # the most that a user may ask for
+_F_SETPIPE_SZ = 1031
 _WAIT_ALL = socket.MSG_WAITALL  # one call for a megabyte, where a signal does not come in between
 _scan = json.decoder.JSONDecoder().scan_once  # json.loads without its checks: a microsecond on the hot path
 
@@ -40,9 +54,24 @@ class Connection:
         self._ours = ours
         self._socket = socket.socket(fileno=descriptor)
         self._socket.settimeout(None)
-        self._receive = self._socket.recv
-        self._receive_into = self._socket.recv_into
-        self._sendall = self._socket.sendall
+        self.pipes: Optional[Pipes] = None
+        self._use(self._socket)
+
+    def _use(self, road: Union[socket.socket, Pipes]) -> None:
+        self._receive = road.recv
+        self._receive_into = road.recv_into
+        self._sendall = road.sendall
+
+    @property
+    def readable(self) -> int:
+        """The descriptor on which messages come."""
+        return self.descriptor if self.pipes is None else self.pipes.incoming
+
+    def is_open(self) -> bool:
+        """Whether its descriptors are still there: user code closes some that are not its own."""
+        if self.pipes is not None and not self.pipes.are_open():
+            return False
+        return _is_a(stat.S_ISSOCK, self.descriptor)
 
     def receive(self) -> Dict[str, Any]:
         """The next message, waiting for it. Ends the process where there will be none."""
@@ -137,6 +166,37 @@ class Connection:
         else:
             self.send(before + frame)
 
+    def take_pipes(self) -> None:
+        """Asks the relay for its stdin and stdout. Ends the process where it has gone."""
+        self.send(WANTED)
+        try:
+            data, ancillary, _flags, _address = self._socket.recvmsg(
+                len(OFFER), socket.CMSG_SPACE(2 * array.array("i").itemsize), socket.MSG_CMSG_CLOEXEC
+            )
+        except ConnectionError:
+            os._exit(HOST_GONE)
+        except OSError:
+            os._exit(DESCRIPTORS_LOST)
+        if not data:
+            os._exit(HOST_GONE)
+        fds = array.array("i")
+        for level, kind, content in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
+        if len(fds) != 2:  # there was no room for them
+            os._exit(DESCRIPTORS_LOST)
+        self.pipes = Pipes(move_high(fds[0]), move_high(fds[1]))
+        self._use(self.pipes)
+
+    def forget_pipes(self) -> bool:
+        """In a frozen copy that wakes, for which they were closed; whether there were any."""
+        pipes, self.pipes = self.pipes, None
+        if pipes is None:
+            return False
+        owned.difference_update(pipes.descriptors)
+        self._use(self._socket)
+        return True
+
     def renew(self) -> None:
         """Another connection has taken the descriptor's place: what the old one left half read is nobody's."""
         self._decoder = Decoder()
@@ -147,7 +207,76 @@ class Connection:
         """In a forked child: the connection is the session's alone."""
         self.lock = _thread.RLock()
         self._socket.detach()
+        for fd in (self.descriptor, *(self.pipes.descriptors if self.pipes is not None else ())):
+            close_quietly(fd)
+
+
+class Pipes:
+    """A relay's stdin and stdout, with what of a socket a connection uses. They block, unless others who hold them had
+    them not."""
+
+    def __init__(self, incoming: int, outgoing: int) -> None:
+        self.incoming, self.outgoing = incoming, outgoing
+        self._wide: Set[int] = set()
+
+    @property
+    def descriptors(self) -> Tuple[int, int]:
+        return self.incoming, self.outgoing
+
+    def are_open(self) -> bool:
+        return all(_is_a(stat.S_ISFIFO, fd) for fd in self.descriptors)
+
+    def recv(self, size: int) -> bytes:
+        while True:
+            try:
+                return os.read(self.incoming, size)
+            except BlockingIOError:
+                _wait(self.incoming, select.POLLIN)
+
+    def recv_into(self, view: memoryview, _size: int, _flags: int) -> int:
+        if len(view) >= _MUCH:
+            self._widen(self.incoming)
+        while True:
+            try:
+                return os.readv(self.incoming, (view,))
+            except BlockingIOError:
+                _wait(self.incoming, select.POLLIN)
+
+    def sendall(self, data: bytes) -> None:
+        rest: Union[bytes, memoryview] = data
+        if len(data) >= _MUCH:
+            self._widen(self.outgoing)
+        while rest:
+            try:
+                written = os.write(self.outgoing, rest)
+            except BlockingIOError:
+                _wait(self.outgoing, select.POLLOUT)
+                continue
+            if written == len(rest):
+                return
+            rest = memoryview(rest)[written:]
+
+    def _widen(self, fd: int) -> None:
+        """To wait for the other process at each 64 KiB halves what passes. Not before there is much: the kernel bounds
+        the pipe memory of a user.
+        """
+        if fd in self._wide:
+            return
+        self._wide.add(fd)
         try:
-            os.close(self.descriptor)
+            fcntl.fcntl(fd, _F_SETPIPE_SZ, _WIDE)
         except OSError:
-            pass
+            pass  # it stays as it is
+
+
+def _wait(fd: int, events: int) -> None:
+    poll = select.poll()
+    poll.register(fd, events)
+    poll.poll()
+
+
+def _is_a(kind: Any, fd: int) -> bool:
+    try:
+        return bool(kind(os.fstat(fd).st_mode))
+    except OSError:
+        return False

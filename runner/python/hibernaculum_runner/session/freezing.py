@@ -62,6 +62,7 @@ class Freezer:
         self._parts = parts
         self._cloner: Optional[Cloner] = None
         self._mappings: List[Mapping] = []
+        self._had_pipes = False  # when it was frozen: a copy has let go of them
         self.children = 0
         """How many child processes there were at the last freeze."""
         # made once, and told what it is: else it would ask the kernel each time
@@ -77,9 +78,11 @@ class Freezer:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)  # from the first message on
-            pid = self._clone(theirs.fileno())
+            pipes = self._session.connection.pipes
+            pid = self._clone(theirs.fileno(), pipes.descriptors if pipes is not None else ())
             if pid == 0:
                 ours.close()
+                self._had_pipes = self._session.connection.forget_pipes()
                 self._awake(move_high(theirs.detach()))
                 return True
             theirs.close()
@@ -107,13 +110,15 @@ class Freezer:
             self._mappings = [Mapping(memory) for memory in self._parts.page.mappings]
         self._session.raw.flush_c()  # else what C code holds back would be written once by each
 
-    def _clone(self, bed: int) -> int:
-        """Asleep on `bed`, or, where that is negative, awake."""
+    def _clone(self, bed: int, unwanted: Tuple[int, ...] = ()) -> int:
+        """Asleep on `bed` and without the descriptors `unwanted`, or, where `bed` is negative, awake."""
         assert self._cloner is not None
         forks = self._session.forks
         forks.is_cloning = True
         try:
-            return self._cloner.clone_asleep(bed, self._parts.supervisor_pid) if bed >= 0 else self._cloner.clone()
+            if bed < 0:
+                return self._cloner.clone()
+            return self._cloner.clone_asleep(bed, self._parts.supervisor_pid, unwanted)
         except OSError as problem:
             raise UnclonableError(f"no process could be made: {problem.strerror or problem}", MAKE_ROOM) from None
         finally:
@@ -153,6 +158,8 @@ class Freezer:
         parts, session = self._parts, self._session
         if order.mode == "resume":
             session.wake()
+            if self._had_pipes:
+                session.connection.take_pipes()
             session.connection.outgoing.go_on_from(order.transfer)
             os.write(parts.channel, WOKEN)
             return
@@ -173,6 +180,8 @@ class Freezer:
         if order.mode == "branch" and os.read(parts.channel, 16) != GO:
             os._exit(0)
         session.connection.renew()
+        if order.options.get("stdio"):
+            session.connection.take_pipes()
         session.executor.stdin_policy = order.options.get("stdin") or session.executor.stdin_policy
         with session.connection.lock:
             session.connection.send_message(result(order.hello_id, {**order.hello_result, "pid": os.getpid()}))

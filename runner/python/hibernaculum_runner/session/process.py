@@ -156,6 +156,8 @@ class Session:
             what, how = "the session could not be started", "make it again, or open a new sandbox"
             self._refuse(refusal(parts.hello_id, REFUSED, "session.start", what, problem, how))
             os._exit(1)
+        if parts.options.get("stdio"):
+            self.connection.take_pipes()
         self.answer_hello()
         self.loop()
 

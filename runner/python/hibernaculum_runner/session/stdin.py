@@ -94,7 +94,7 @@ class Asking:
         """Waits where an interrupt may raise, reads where it may not. Requests that come meanwhile wait their turn."""
         connection = self._connection
         poll = select.poll()
-        poll.register(connection.descriptor, select.POLLIN)
+        poll.register(connection.readable, select.POLLIN)
         is_readable = False
         while True:
             deferred = self._interrupts.defer()

@@ -164,7 +164,7 @@ class Transactions:
             last()
 
     def _keep(self, transaction: Transaction) -> str:
-        if transaction.has_guard and not (_is_socket(self._connection.descriptor) and _is_socket(self._channel)):
+        if transaction.has_guard and not (self._connection.is_open() and _is_socket(self._channel)):
             os._exit(DESCRIPTORS_LOST)  # nobody could be told that it went well: the guard takes over
         self.current = None
         self._slots[GUARD_EXECUTION] = 0

@@ -5,7 +5,8 @@
                                 ├── role control ──> Control
                                 └── role session ──> forked off (opening.py)
 
-Exactly one frame is read, and not a byte more: what follows belongs to the session process.
+Exactly one frame is read, and not a byte more: what follows belongs to the session process. A relay says a word before
+it, by which it offers its own stdin and stdout; the session asks for them (`session/connection.py`).
 """
 
 import json
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Dict
 
 from .. import PROTOCOL, frames, proof
 from ..descriptors import close_quietly
+from ..relay import OFFER
 from . import opening
 from .control import Control
 from .line import Line
@@ -46,6 +48,7 @@ class Greeting:
         self._fd = fd
         self._nonce = proof.new_nonce()
         self._data = bytearray()
+        self._is_offered = False  # what lies behind a relay
         self.decided = False
         self._timer = supervisor.loop.after(_PATIENCE, self.drop)
         supervisor.loop.add(fd, READ, self._on_readable)
@@ -75,6 +78,9 @@ class Greeting:
                 if not data:
                     return self.drop()
                 self._data += data
+                if self._data == OFFER and not self._is_offered:
+                    self._is_offered = True
+                    self._data.clear()
         except BlockingIOError:
             return None
         except OSError:
@@ -154,7 +160,9 @@ class Greeting:
             if not session:
                 raise _not_a_role("the role `session` needs a session id")
             options = params.get("options")
-            options = options if isinstance(options, dict) else {}
+            options = dict(options) if isinstance(options, dict) else {}
+            # where a line stands between host and session, the session's own connection has no relay
+            options["stdio"] = self._is_offered and self._supervisor.lingering is None
             if options.get("adopt"):
                 self._take_up(session, request, result)
                 return
