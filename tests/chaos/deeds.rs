@@ -42,6 +42,7 @@ impl Actor {
             13 => Some(Turn::GoBack(other)),
             18 => Some(Turn::SleepAndWake),
             23 => Some(Turn::Branch(kind)),
+            25 => Some(Turn::DieIdle),
             28 => Some(Turn::Fall(other)),
             _ => None,
         }
@@ -52,6 +53,7 @@ impl Actor {
             Turn::Fall(kind) => self.fall(kind).await,
             Turn::LoseAGuard(signal) => self.lose_a_guard(signal).await,
             Turn::SleepAndWake => self.sleep_and_wake().await,
+            Turn::DieIdle => self.die_idle().await,
             Turn::GoBack(kind) => {
                 self.checkpoint(kind).await?;
                 self.restore(kind).await
@@ -249,6 +251,7 @@ enum Turn {
     GoBack(CheckpointKind),
     Branch(CheckpointKind),
     SleepAndWake,
+    DieIdle,
 }
 
 /// Waits until code has printed something, or has ended.

@@ -58,6 +58,24 @@ impl Actor {
         self.life.session.attach(&id, 0).await?.await
     }
 
+    /// Keeps the state, and is killed while nothing runs: what comes of it is told by the next look.
+    pub(crate) async fn die_idle(&mut self) -> Result<&'static str, Gone> {
+        let kind = self.some_kind();
+        self.checkpoint(kind).await?;
+        let known = self.info().await?.crashes;
+        for target in self.processes().iter().filter(|target| !target.is_copy()) {
+            send(target.pid, self.fire.supervisor, Signal::KILL);
+        }
+        // A while, until it is known; where it is not, the look finds the session on its way.
+        for _ in 0..50 {
+            if self.info().await?.crashes > known {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok("die idle")
+    }
+
     /// The session's process, and its copies.
     fn processes(&self) -> Vec<Target> {
         let session = self.life.session.id().to_string();
