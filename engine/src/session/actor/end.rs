@@ -184,6 +184,11 @@ impl Actor {
 
     /// No process could be started for the session.
     pub(super) fn refused(&mut self, error: Error) {
+        let is_gone = matches!(error, Error::Sandbox(SandboxError::Lost { .. }));
+        if is_gone && self.opened.is_none() && self.parts.lost.borrow().is_some() {
+            // It is not the session that crashed for good: whoever asks now is told what they are told in a moment.
+            return self.apply(Input::SandboxGone);
+        }
         if self.recalls_again(&error) || self.tries_again() {
             return;
         }
