@@ -181,6 +181,27 @@ impl LocalBackendBuilder {
         self
     }
 
+    /// The directory in which the backend keeps portable checkpoints unless another store is named: for those who look after it while nothing
+    /// runs. It is made as it is first used.
+    ///
+    /// ```
+    /// use hibernaculum_backend_local::LocalBackend;
+    ///
+    /// # let scene = tempfile::tempdir().unwrap();
+    /// let state = scene.path().join("state");
+    /// let store = LocalBackend::builder().state_dir(&state).default_store_path()?;
+    /// assert_eq!(store, state.join("checkpoints"));
+    /// # Ok::<(), hibernaculum_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`LocalBackendBuilder::build`], where the state directory cannot be used.
+    #[cfg(feature = "checkpoints")]
+    pub fn default_store_path(&self) -> Result<PathBuf, Error> {
+        Ok(store_below(&StateDirectory::open(self.state_dir.as_deref())?))
+    }
+
     /// The backend. What hosts that died left in the state directory is removed in the background.
     ///
     /// Needs a tokio runtime, on which its tasks will run. Blocks for a few system calls; does not look for Python yet.
@@ -280,8 +301,13 @@ impl LocalBackendBuilder {
 
 #[cfg(feature = "checkpoints")]
 fn default_store(state: &StateDirectory) -> Result<Option<Arc<dyn CheckpointStore>>, Error> {
-    let store = hibernaculum_checkpoint_store::Store::directory(state.path().join("checkpoints"))?;
+    let store = hibernaculum_checkpoint_store::Store::directory(store_below(state))?;
     Ok(Some(Arc::new(store)))
+}
+
+#[cfg(feature = "checkpoints")]
+fn store_below(state: &StateDirectory) -> PathBuf {
+    state.path().join("checkpoints")
 }
 
 #[cfg(not(feature = "checkpoints"))]

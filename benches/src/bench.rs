@@ -18,6 +18,7 @@ pub struct Bench {
     product: Product,
     python: PathBuf,
     program: Option<PathBuf>,
+    store: Option<PathBuf>,
     #[cfg(feature = "docker")]
     docker: Option<hibernaculum::DockerBackendBuilder>,
 }
@@ -50,6 +51,7 @@ impl Bench {
             product,
             python,
             program: None,
+            store: None,
             #[cfg(feature = "docker")]
             docker: None,
         })
@@ -72,6 +74,18 @@ impl Bench {
     pub fn with_program(mut self, program: Option<PathBuf>) -> Self {
         self.program = program;
         self
+    }
+
+    /// Says in which directory its checkpoint store is, where it is in one, for what is measured on the disk.
+    #[must_use]
+    pub fn with_store(mut self, directory: Option<PathBuf>) -> Self {
+        self.store = directory;
+        self
+    }
+
+    /// The directory of its checkpoint store, where that is known.
+    pub(crate) fn store(&self) -> Option<&Path> {
+        self.store.as_deref()
     }
 
     /// Says how the backend was built, for the floors that are bare containers.

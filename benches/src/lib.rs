@@ -39,6 +39,7 @@ mod product;
 mod report;
 mod stateful;
 mod stdio;
+mod stored;
 mod trouble;
 
 pub use bench::Bench;
@@ -47,7 +48,7 @@ pub use contest::{Contest, Times};
 pub use figures::docker_figures;
 pub use figures::{FIGURES, Figure};
 pub use floor::{Floor, Mode, cold_start, print_lines};
-pub use product::Product;
+pub use product::{Product, Told};
 pub use report::{Machine, Measured, Noise, Report, Skipped};
 pub use stateful::Stateful;
 pub use trouble::Trouble;

@@ -19,6 +19,15 @@ const SETTLING: Duration = Duration::from_millis(3);
 /// The file that goes in and out.
 const FILE: &str = "bench.bin";
 
+/// What a store says of a checkpoint, in stored bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Told {
+    /// All that it needs.
+    pub size: u64,
+    /// What was not there before.
+    pub added: u64,
+}
+
 /// A session to measure, in a sandbox of its own.
 #[derive(Debug)]
 pub struct Product {
@@ -166,12 +175,12 @@ impl Product {
         self.runtime.block_on(self.session.execute(code)).map(drop)
     }
 
-    /// Saves the session; tells how long it took, and how many bytes were stored. The checkpoint before it is deleted.
+    /// Saves the session; tells how long it took, and what the store says of its bytes. The checkpoint before it is deleted.
     ///
     /// # Errors
     ///
     /// What the session says.
-    pub fn save(&self) -> Result<(Duration, u64), Error> {
+    pub fn save(&self) -> Result<(Duration, Told), Error> {
         self.runtime.block_on(async {
             let start = Instant::now();
             let saved = self.session.checkpoint(CheckpointRequest::portable()).await?;
@@ -179,7 +188,8 @@ impl Product {
             for older in self.session.checkpoints().await?.iter().filter(|older| older.id != saved.id) {
                 self.session.backend().delete_checkpoint(&older.id).await?;
             }
-            Ok((took, saved.size.as_u64()))
+            let manifest = self.session.backend().manifest(&saved.id).await?;
+            Ok((took, Told { size: saved.size.as_u64(), added: manifest.added.as_u64() }))
         })
     }
 

@@ -1,11 +1,13 @@
 //! Retention, and the removal of what nothing needs. See [`crate::condemned`] for why it is safe.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::Hash;
 use std::time::Instant;
 
 use futures_util::TryStreamExt as _;
 use hibernaculum_core::{
-    ByteSize, CheckpointRecord, Collected, Error, Retention, SessionId, SnapshotRecord, StoredBlob,
+    ByteSize, CheckpointInfo, CheckpointRecord, Collected, Error, Retention, SnapshotInfo, SnapshotRecord,
+    StoredBlob,
 };
 use jiff::Timestamp;
 use object_store::path::Path;
@@ -22,11 +24,26 @@ pub(crate) struct Collection<'a> {
     now: Timestamp,
 }
 
+/// What a retention does not keep, the newest first.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Expired {
+    /// Checkpoints.
+    pub checkpoints: Vec<CheckpointInfo>,
+    /// Snapshots of whole sandboxes.
+    pub snapshots: Vec<SnapshotInfo>,
+}
+
+/// What is recorded.
+enum What {
+    Checkpoint(Box<CheckpointInfo>),
+    Snapshot(Box<SnapshotInfo>),
+}
+
 /// A record, as far as retention goes.
 struct Kept {
     path: Path,
-    session: Option<SessionId>,
-    created: Timestamp,
+    what: What,
     /// What it needs: where it lies, and how many bytes it takes.
     blobs: Vec<(String, u64)>,
 }
@@ -34,6 +51,19 @@ struct Kept {
 impl<'a> Collection<'a> {
     pub(crate) fn new(store: &'a Store) -> Self {
         Self { store, began: Instant::now(), now: (store.clock)() }
+    }
+
+    /// What a collection would delete now.
+    pub(crate) async fn expired(self, retention: &Retention) -> Result<Expired, Error> {
+        let (_, expired) = self.judge(self.records().await?, retention);
+        let mut found = Expired::default();
+        for record in expired {
+            match record.what {
+                What::Checkpoint(info) => found.checkpoints.push(*info),
+                What::Snapshot(info) => found.snapshots.push(*info),
+            }
+        }
+        Ok(found)
     }
 
     pub(crate) async fn run(self, retention: &Retention) -> Result<Collected, Error> {
@@ -100,32 +130,34 @@ impl<'a> Collection<'a> {
         for (path, record) in self.store.documents::<CheckpointRecord>(Kind::Checkpoint).await? {
             let record = record?;
             let blobs = record.blobs.iter().map(|named| place(&named.blob)).collect();
-            let (session, created) = (Some(record.info.session), record.info.created);
-            records.push(Kept { path, session, created, blobs });
+            records.push(Kept { path, what: What::Checkpoint(Box::new(record.info)), blobs });
         }
         for (path, record) in self.store.documents::<SnapshotRecord>(Kind::Snapshot).await? {
             let record = record?;
             let states = record.sessions.iter().flat_map(|session| &session.checkpoint.blobs);
             let blobs = record.archive.iter().chain(states.map(|named| &named.blob)).map(place).collect();
-            records.push(Kept { path, session: None, created: record.info.created, blobs });
+            records.push(Kept { path, what: What::Snapshot(Box::new(record.info)), blobs });
         }
         Ok(records)
     }
 
     /// What is kept, and what is not.
     fn judge(&self, mut records: Vec<Kept>, retention: &Retention) -> (Vec<Kept>, Vec<Kept>) {
-        records.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| b.path.cmp(&a.path)));
-        let (mut of_session, mut counted, mut bytes) = (HashMap::new(), HashSet::new(), 0_u64);
+        records.sort_by(|a, b| b.created().cmp(&a.created()).then_with(|| b.path.cmp(&a.path)));
+        let (mut of_session, mut of_name) = (HashMap::new(), HashMap::new());
+        let (mut counted, mut bytes) = (HashSet::new(), 0_u64);
         records.into_iter().partition(|record| {
-            let age = self.now.duration_since(record.created);
+            let age = self.now.duration_since(record.created());
             let is_old =
                 retention.max_age.is_some_and(|limit| age.unsigned_abs() > limit && age.is_positive());
-            let newer = record.session.map(|session| of_session.entry(session).or_insert(0_usize));
-            let is_beyond = newer.is_some_and(|newer| {
-                *newer += 1;
-                retention.keep_last.is_some_and(|limit| *newer > limit.max(1))
-            });
-            if is_old || is_beyond {
+            let info = record.checkpoint();
+            let (session, name) = (info.map(|info| info.session), info.and_then(|info| info.name.clone()));
+            // Both are counted, whatever the other says.
+            let is_beyond = [
+                is_beyond(&mut of_session, session, retention.keep_last),
+                is_beyond(&mut of_name, name, retention.keep_named),
+            ];
+            if is_old || is_beyond.contains(&true) {
                 return false;
             }
             let Some(limit) = retention.max_bytes else { return true };
@@ -160,6 +192,30 @@ impl<'a> Collection<'a> {
             condemned.since.iter().filter(|(path, since)| blobs.contains_key(*path) && is_past(since, 1));
         due.map(|(path, _)| path.clone()).collect()
     }
+}
+
+impl Kept {
+    fn checkpoint(&self) -> Option<&CheckpointInfo> {
+        match &self.what {
+            What::Checkpoint(info) => Some(info),
+            What::Snapshot(_) => None,
+        }
+    }
+
+    fn created(&self) -> Timestamp {
+        match &self.what {
+            What::Checkpoint(info) => info.created,
+            What::Snapshot(info) => info.created,
+        }
+    }
+}
+
+/// Whether so many newer ones of a kind were counted already; 0 is as good as 1.
+fn is_beyond<K: Hash + Eq>(counted: &mut HashMap<K, usize>, kind: Option<K>, limit: Option<usize>) -> bool {
+    let Some(kind) = kind else { return false };
+    let count = counted.entry(kind).or_default();
+    *count += 1;
+    limit.is_some_and(|limit| *count > limit.max(1))
 }
 
 fn place(blob: &StoredBlob) -> (String, u64) {

@@ -43,6 +43,7 @@ mod staged;
 mod store;
 mod writer;
 
+pub use collect::Expired;
 #[cfg(feature = "s3")]
 pub use s3::S3;
 pub use store::Store;

@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hibernaculum_core::{CheckpointError, ConfigError, Error, Source};
+use hibernaculum_core::{CheckpointError, ConfigError, Error, Retention, Source};
 use jiff::Timestamp;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use object_store::memory::InMemory;
 
+use crate::collect::{Collection, Expired};
 use crate::store::Store;
 
 /// How long a blob that nothing needs is kept, unless told otherwise.
@@ -90,6 +91,30 @@ impl Store {
             return Err(invalid("must be `memory:`, an absolute path, `file:///…`, or `s3://bucket/prefix`"));
         }
         Self::directory(path)
+    }
+
+    /// What a collection with this retention would delete now: nothing is changed.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_core::Retention;
+    ///
+    /// let store = hibernaculum_checkpoint_store::Store::named("/var/lib/dens/checkpoints")?;
+    /// for checkpoint in store.expired(&Retention::default().keep_last(3)).await?.checkpoints {
+    ///     println!("{} of {}", checkpoint.id, checkpoint.created);
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`hibernaculum_core::CheckpointStore::collect`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is changed.
+    pub async fn expired(&self, retention: &Retention) -> Result<Expired, Error> {
+        Collection::new(self).expired(retention).await
     }
 
     #[cfg(feature = "s3")]

@@ -33,6 +33,7 @@ mod recovery;
 mod repl;
 mod run;
 mod shell;
+mod size;
 mod stdio;
 mod terminal;
 mod time;

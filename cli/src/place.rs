@@ -2,16 +2,24 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
-use hibernaculum::{Backend, Registry, Sandbox, SandboxSpec, Session, SessionSpec, Settings};
+use hibernaculum::checkpoint_store::Store;
+use hibernaculum::{
+    Backend, ByteSize, CheckpointStore as _, Registry, Retention, Sandbox, SandboxSpec, Session, SessionSpec,
+    Settings,
+};
 
 use crate::checkpoint::find;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::recovery::Recovery;
+use crate::size::parse_size;
 use crate::terminal::Progress;
+use crate::time::parse_time;
 
 /// The backend whose code runs where `hib` runs.
 pub(crate) const LOCAL: &str = "local";
@@ -57,6 +65,39 @@ pub(crate) struct BackendArgs {
     /// Unset: of the backend `local` a directory of its own, of any other none.
     #[arg(long, id = "checkpoint-store", value_name = "STORE")]
     checkpoint_store: Option<String>,
+
+    #[command(flatten)]
+    keeping: KeepArgs,
+}
+
+/// What a checkpoint store keeps.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "What is kept of checkpoints")]
+pub(crate) struct KeepArgs {
+    /// Keep the newest N checkpoints of each session, and of each name [default: all]
+    ///
+    /// The store is seen to after a save; older ones are deleted then. `hib checkpoint prune` does it at once.
+    #[arg(long = "checkpoint-keep", id = "checkpoint-keep", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    keep: Option<u32>,
+
+    /// Keep checkpoints for so long, such as 12h or 7d [default: for ever]
+    #[arg(long = "checkpoint-max-age", id = "checkpoint-max-age", value_name = "TIME", value_parser = parse_time)]
+    max_age: Option<Duration>,
+
+    /// Keep the newest checkpoints that take no more than so much together, such as 500MB or 2GiB [default: no limit]
+    #[arg(long = "checkpoint-max-bytes", id = "checkpoint-max-bytes", value_name = "SIZE", value_parser = parse_size)]
+    max_bytes: Option<ByteSize>,
+}
+
+impl KeepArgs {
+    /// What it is called in the library. A name is used again by one `hib` after the other, so that it counts as a session does.
+    pub(crate) fn retention(&self) -> Retention {
+        let mut retention = Retention::default();
+        retention.keep_last = self.keep.and_then(|count| usize::try_from(count).ok());
+        retention.keep_named = retention.keep_last;
+        (retention.max_age, retention.max_bytes) = (self.max_age, self.max_bytes);
+        retention
+    }
 }
 
 impl BackendArgs {
@@ -108,6 +149,47 @@ impl BackendArgs {
         Ok(transport.map_err(hibernaculum::Error::from)?)
     }
 
+    /// What is to be kept in its store.
+    pub(crate) fn retention(&self) -> Retention {
+        self.keeping.retention()
+    }
+
+    /// Its checkpoint store, without the backend; none where it has none.
+    pub(crate) fn store(&self) -> Result<Option<Store>, Failure> {
+        match (&self.checkpoint_store, self.store_directory()?) {
+            (Some(name), _) => Ok(Some(Store::named(&absolute(name))?)),
+            (None, Some(path)) => Ok(Some(Store::directory(path)?)),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The directory in which its store is, where it is in one.
+    pub(crate) fn store_directory(&self) -> Result<Option<PathBuf>, Failure> {
+        match &self.checkpoint_store {
+            Some(name) => {
+                let name = absolute(name);
+                let path = name.strip_prefix("file://").unwrap_or(&name);
+                Ok(path.starts_with('/').then(|| PathBuf::from(path)))
+            }
+            #[cfg(feature = "local")]
+            None if self.backend == LOCAL => {
+                Ok(Some(hibernaculum::LocalBackend::builder().default_store_path()?))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Has its store keep what is to be kept, and no more, where something was said of that.
+    pub(crate) async fn tidy_store(&self) -> Result<(), Failure> {
+        let retention = self.retention();
+        if !retention.keeps_all()
+            && let Some(store) = self.store()?
+        {
+            store.collect(&retention).await?;
+        }
+        Ok(())
+    }
+
     /// What tells one backend from another.
     pub(crate) fn key(&self) -> (String, Option<String>) {
         (self.backend.clone(), self.python.clone())
@@ -134,6 +216,16 @@ impl BackendArgs {
         }
         if let Some(store) = &self.checkpoint_store {
             settings = settings.with("checkpoint_store", absolute(store));
+        }
+        let kept = self.keeping.retention();
+        if let Some(count) = kept.keep_last {
+            settings = settings.with("checkpoints_keep", count).with("checkpoints_keep_named", count);
+        }
+        if let Some(age) = kept.max_age {
+            settings = settings.with("checkpoints_max_age", age.as_secs_f64());
+        }
+        if let Some(bytes) = kept.max_bytes {
+            settings = settings.with("checkpoints_max_bytes", bytes.as_u64());
         }
         Registry::builtin().create(&self.backend, &settings).await
     }
@@ -190,6 +282,11 @@ impl PlaceArgs {
     /// What the backend is called.
     pub(crate) fn backend(&self) -> &str {
         self.backend.name()
+    }
+
+    /// The backend, as it was asked for.
+    pub(crate) fn backend_args(&self) -> &BackendArgs {
+        &self.backend
     }
 
     /// What is asked of a session.

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{Span, SpanRelativeTo};
 
-/// Reads `30s`, `2m`, `1h 30m`, `500ms`; a number alone means seconds. More than zero.
+/// Reads `30s`, `2m`, `1h 30m`, `7d`, `500ms`; a number alone means seconds. More than zero; a day has 24 hours.
 pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     let example = "write a time such as 500ms, 30s, 2m or `1h 30m`; a number alone means seconds";
     let time = match text.parse::<f64>() {
         Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string()),
         Err(_) => text
-            .parse::<SignedDuration>()
+            .parse::<Span>()
+            .and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()))
             .map_err(|_| "it is no time".to_owned())
             .and_then(|time| Duration::try_from(time).map_err(|_| "it is negative".to_owned())),
     };
@@ -35,6 +36,8 @@ mod tests {
             ("1h 30m", 5_400_000),
             ("1.5s", 1500),
             ("2 minutes", 120_000),
+            ("7d", 604_800_000),
+            ("1w 1d", 691_200_000),
             ("10", 10_000),
             ("0.25", 250),
         ] {

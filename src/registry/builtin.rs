@@ -16,9 +16,36 @@ pub(super) fn register(registry: &mut Registry) {
     registry.register("local", local::make);
 }
 
+/// Of every backend: `checkpoint_store` (`memory:`, a path, `s3://bucket/prefix`), and what it keeps: `checkpoints_keep` (how many of each session),
+/// `checkpoints_keep_named` (how many of each name), `checkpoints_max_age` (seconds, or a text such as `7d`), `checkpoints_max_bytes` (`20GiB`).
+#[cfg(all(feature = "checkpoints", any(feature = "daytona", feature = "docker", feature = "local")))]
+mod checkpoints {
+    use std::sync::Arc;
+
+    use hibernaculum_checkpoint_store::Store;
+    use hibernaculum_core::{CheckpointStore, Error, Retention};
+
+    use crate::SettingsReader;
+
+    /// The store that was named, and what is to be kept in it.
+    pub(super) fn read(
+        settings: &mut SettingsReader,
+    ) -> Result<(Option<Arc<dyn CheckpointStore>>, Retention), Error> {
+        let store = match settings.text("checkpoint_store")? {
+            Some(name) => Some(Arc::new(Store::named(&name)?) as Arc<dyn CheckpointStore>),
+            None => None,
+        };
+        let mut retention = Retention::default();
+        retention.keep_last = settings.json("checkpoints_keep", "must be a number of checkpoints")?;
+        retention.keep_named = settings.json("checkpoints_keep_named", "must be a number of checkpoints")?;
+        retention.max_age = settings.duration("checkpoints_max_age")?;
+        retention.max_bytes = settings.size("checkpoints_max_bytes")?;
+        Ok((store, retention))
+    }
+}
+
 /// `local`: `python` (a path, or a name along `PATH`), `state_dir` (a path), `start_timeout` (seconds, or a text such as `2m`), `env_pass` (names);
-/// with the feature `checkpoints`: `checkpoint_store` (`memory:`, a path, `s3://bucket/prefix`), `checkpoints_keep` (how many of each session),
-/// `checkpoints_max_age` (as `start_timeout`), `checkpoints_max_bytes` (`20GiB`).
+/// with the feature `checkpoints` those of [`checkpoints`].
 #[cfg(feature = "local")]
 mod local {
     use std::sync::Arc;
@@ -45,42 +72,20 @@ mod local {
         }
         #[cfg(feature = "checkpoints")]
         {
-            builder = checkpoints(builder, &mut settings)?;
+            let (store, retention) = super::checkpoints::read(&mut settings)?;
+            if let Some(store) = store {
+                builder = builder.checkpoint_store(store);
+            }
+            builder = builder.retention(retention);
         }
         settings.finish()?;
         builder.build()
-    }
-
-    #[cfg(feature = "checkpoints")]
-    fn checkpoints(
-        mut builder: hibernaculum_backend_local::LocalBackendBuilder,
-        settings: &mut crate::SettingsReader,
-    ) -> Result<hibernaculum_backend_local::LocalBackendBuilder, Error> {
-        if let Some(name) = settings.text("checkpoint_store")? {
-            builder = builder.checkpoint_store(Arc::new(hibernaculum_checkpoint_store::Store::named(&name)?));
-        }
-        let mut retention = hibernaculum_core::Retention::default();
-        if let Some(count) = settings.json("checkpoints_keep", "must be a number of checkpoints")? {
-            retention = retention.keep_last(count);
-        }
-        if let Some(age) = settings.duration("checkpoints_max_age")? {
-            retention = retention.max_age(age);
-        }
-        if let Some(text) = settings.text("checkpoints_max_bytes")? {
-            let bytes = text.parse().map_err(|_| hibernaculum_core::ConfigError::Invalid {
-                field: "local.checkpoints_max_bytes".to_owned(),
-                value: text.clone(),
-                rule: "must be a number of bytes, such as `20GiB`".to_owned(),
-            })?;
-            retention = retention.max_bytes(bytes);
-        }
-        Ok(builder.retention(retention))
     }
 }
 
 /// `docker`: `host` (`unix://PATH`, `tcp://HOST:PORT`), `image`, `transport` (`auto`, `socket`, `exec`), `state_dir` (a path), `start_timeout` and `ttl` (seconds,
 /// or a text such as `2m`); what loosens a container: `writable_root`, `new_privileges` (true or false), `capabilities` (names), `seccomp` (`strict`, `engine`,
-/// `unconfined`, or the path of a profile), `user` (`UID:GID`); with the feature `checkpoints`: `checkpoint_store`.
+/// `unconfined`, or the path of a profile), `user` (`UID:GID`); with the feature `checkpoints` those of [`checkpoints`].
 #[cfg(feature = "docker")]
 mod docker {
     use std::sync::Arc;
@@ -113,8 +118,12 @@ mod docker {
         }
         builder = builder.hardening(hardening(&mut settings)?);
         #[cfg(feature = "checkpoints")]
-        if let Some(name) = settings.text("checkpoint_store")? {
-            builder = builder.checkpoint_store(Arc::new(hibernaculum_checkpoint_store::Store::named(&name)?));
+        {
+            let (store, retention) = super::checkpoints::read(&mut settings)?;
+            if let Some(store) = store {
+                builder = builder.checkpoint_store(store);
+            }
+            builder = builder.retention(retention);
         }
         settings.finish()?;
         builder.build().await
@@ -150,7 +159,7 @@ mod docker {
 
 /// `daytona`: `api_url`, `api_key`, `organization`, `target`, `snapshot`, `image`, `python` (texts; unset: the environment, see the builder), `transport` (`auto`,
 /// `proxy`, `preview`), `network` (`loopback`, `full`), `volumes` (objects of `volumeId`, `mountPath`, `subpath`), and times (seconds, or a text such as `2m`):
-/// `auto_stop`, `auto_archive`, `auto_delete`, `ttl`, `window`, `start_timeout`, `retry_budget`; with the feature `checkpoints`: `checkpoint_store`.
+/// `auto_stop`, `auto_archive`, `auto_delete`, `ttl`, `window`, `start_timeout`, `retry_budget`; with the feature `checkpoints` those of [`checkpoints`].
 #[cfg(feature = "daytona")]
 mod daytona {
     use std::sync::Arc;
@@ -174,8 +183,12 @@ mod daytona {
             builder = builder.volumes(volumes);
         }
         #[cfg(feature = "checkpoints")]
-        if let Some(name) = settings.text("checkpoint_store")? {
-            builder = builder.checkpoint_store(Arc::new(hibernaculum_checkpoint_store::Store::named(&name)?));
+        {
+            let (store, retention) = super::checkpoints::read(&mut settings)?;
+            if let Some(store) = store {
+                builder = builder.checkpoint_store(store);
+            }
+            builder = builder.retention(retention);
         }
         settings.finish()?;
         builder.build()

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use hibernaculum_core::ConfigError;
+use hibernaculum_core::{ByteSize, ConfigError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -160,7 +160,30 @@ impl SettingsReader {
         self.take(name, "must be true or false", |value| value.as_bool())
     }
 
-    /// A time: seconds as a number, or a text such as `500ms`, `30s`, `1h 30m`.
+    /// A size: bytes as a number, or a text such as `512MiB`.
+    ///
+    /// ```
+    /// use hibernaculum::{ByteSize, Settings};
+    ///
+    /// let mut reader = Settings::default().with("room", "20GiB").read("mine");
+    /// assert_eq!(reader.size("room")?, Some(ByteSize::gib(20)));
+    /// reader.finish()?;
+    /// # Ok::<(), hibernaculum::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] for anything else.
+    pub fn size(&mut self, name: &'static str) -> Result<Option<ByteSize>, ConfigError> {
+        let rule = "must be a number of bytes, or a text such as `512MiB` or `20GiB`";
+        self.take(name, rule, |value| match value {
+            Value::Number(bytes) => bytes.as_u64().map(ByteSize::bytes),
+            Value::String(text) => text.parse().ok(),
+            _ => None,
+        })
+    }
+
+    /// A time: seconds as a number, or a text such as `500ms`, `30s`, `1h 30m`, `7d`. A day has 24 hours.
     ///
     /// ```
     /// use hibernaculum::Settings;
@@ -178,7 +201,11 @@ impl SettingsReader {
         let rule = "must be a number of seconds, or a text such as `30s` or `2m`";
         self.take(name, rule, |value| match value {
             Value::Number(seconds) => Duration::try_from_secs_f64(seconds.as_f64()?).ok(),
-            Value::String(text) => Duration::try_from(text.parse::<jiff::SignedDuration>().ok()?).ok(),
+            Value::String(text) => {
+                let span = text.parse::<jiff::Span>().ok()?;
+                let time = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
+                Duration::try_from(time).ok()
+            }
             _ => None,
         })
     }

@@ -73,8 +73,8 @@ fn the_builtin_names_are_those_of_the_features() {
 
 #[test]
 fn settings_are_read_by_their_types() {
-    let json =
-        r#"{"a": "text", "b": ["x", "y"], "c": true, "d": 1.5, "e": "1m 30s", "f": null, "g": [80, 443]}"#;
+    let json = r#"{"a": "text", "b": ["x", "y"], "c": true, "d": 1.5, "e": "1m 30s", "f": null, "g": [80, 443],
+        "h": "1w 2d", "i": "16MiB", "j": 4096}"#;
     let mut settings = json.parse::<Settings>().unwrap().read("mine");
     assert_eq!(settings.text("a").unwrap(), Some("text".to_owned()));
     assert_eq!(settings.texts("b").unwrap(), Some(vec!["x".to_owned(), "y".to_owned()]));
@@ -83,6 +83,9 @@ fn settings_are_read_by_their_types() {
     assert_eq!(settings.duration("e").unwrap(), Some(Duration::from_secs(90)));
     assert_eq!(settings.text("f").unwrap(), None);
     assert_eq!(settings.json("g", "must be a list of ports").unwrap(), Some(vec![80_u16, 443]));
+    assert_eq!(settings.duration("h").unwrap(), Some(Duration::from_hours(9 * 24)));
+    assert_eq!(settings.size("i").unwrap().map(hibernaculum_core::ByteSize::as_u64), Some(16 << 20));
+    assert_eq!(settings.size("j").unwrap().map(hibernaculum_core::ByteSize::as_u64), Some(4096));
     assert_eq!(settings.text("absent").unwrap(), None);
     settings.finish().unwrap();
 }
@@ -131,6 +134,30 @@ fn settings_that_are_no_object_are_refused() {
         assert_eq!(text.parse::<Settings>().unwrap_err().code(), "config.invalid", "{text}");
     }
     assert_eq!(" ".parse::<Settings>().unwrap(), Settings::default());
+}
+
+#[cfg(feature = "checkpoints")]
+#[tokio::test]
+async fn every_backend_is_told_what_its_store_keeps() {
+    for backend in Registry::builtin().names().map(str::to_owned).collect::<Vec<_>>() {
+        let all = Settings::default().with("checkpoint_store", "memory:").with("checkpoints_keep", 3);
+        let all = all.with("checkpoints_keep_named", 1).with("checkpoints_max_age", "7d");
+        for (name, value, is_fine) in [
+            ("checkpoints_max_bytes", serde_json::json!("20GiB"), true),
+            ("checkpoints_max_bytes", 4096.into(), true),
+            ("checkpoints_max_bytes", "much".into(), false),
+            ("checkpoints_keep", (-1).into(), false),
+            ("checkpoints_keep_named", "all".into(), false),
+            ("checkpoints_max_age", "for ever".into(), false),
+        ] {
+            let made = Registry::builtin().create(&backend, &all.clone().with(name, value.clone())).await;
+            // What else a backend needs, an engine or a key, is not the matter here.
+            let refused = made.err().map(|error| error.to_string()).unwrap_or_default();
+            let is_named = refused.contains(&format!("`{backend}.{name}` cannot be"));
+            assert_eq!(is_named, !is_fine, "{backend}, {name}: {value}: {refused}");
+            assert!(!refused.contains("checkpoint") || is_named, "{backend}: {refused}");
+        }
+    }
 }
 
 #[cfg(feature = "local")]

@@ -1,65 +1,96 @@
 //! One session, and what it must hold: whatever is asked of it is asked in here.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hibernaculum::{
-    CheckpointId, Error, ExecutionResult, RecoveryPolicy, RestoredFrom, Sandbox, Session, SessionInfo,
-    SessionSpec, StateAfter, Status,
+    CheckpointId, CheckpointKind, Error, ExecutionResult, RecoveryPolicy, RestoredFrom, Session, SessionId,
+    SessionInfo, SessionSpec, StateAfter, Status, TransactionPolicy, TransactionScope,
 };
 
 use crate::Tally;
+use crate::bounds::{Bound, GRACE, WayBack, in_time};
 use crate::code;
 use crate::dice::Dice;
+use crate::fire::{Fire, Loading};
+use crate::kept::Kept;
 use crate::model::{Model, State};
+use crate::processes;
 
-/// Deadline, grace, the wait for a killed process and for a stopped guard, on a machine under load. No call may take longer.
-const PATIENCE: Duration = Duration::from_secs(75);
+/// A session may have so many descriptors more than when it was first looked at: what Python opens as it is first used.
+const MORE_DESCRIPTORS: u64 = 6;
 
 /// The sandbox is no more.
 #[derive(Debug)]
 pub(crate) struct Gone;
 
-pub(crate) struct Actor {
-    /// Held, so that the sandbox lives.
-    _sandbox: Arc<Sandbox>,
+/// A session, and all that is known of it.
+pub(crate) struct Life {
     pub(crate) session: Session,
-    pub(crate) dice: Dice,
+    pub(crate) recovery: RecoveryPolicy,
     pub(crate) model: Model,
-    /// How often its state had been lost when it was last looked at.
-    crashes: u64,
-    pub(crate) checkpoints: HashMap<CheckpointId, State>,
+    pub(crate) kept: Kept,
+    /// How often its process had ended, and its state with it, when it was last looked at.
+    pub(crate) crashes: u64,
+    /// Its state was set since code last ran: what that code is told of may have been before, or after.
+    pub(crate) is_in_doubt: bool,
+    descriptors: Option<u64>,
+    /// A session that goes back to checkpoints may load one at any time.
+    #[expect(dead_code, reason = "held: its end is what counts")]
+    loading: Option<Loading>,
+}
+
+impl Life {
+    pub(crate) fn new(fire: &Arc<Fire>, session: Session, recovery: RecoveryPolicy) -> Self {
+        let loads = recovery == RecoveryPolicy::FromCheckpoint;
+        let loading = loads.then(|| fire.loading(session.id()));
+        let (model, kept) = (Model::fresh(), Kept::default());
+        Self { session, recovery, model, kept, crashes: 0, is_in_doubt: false, descriptors: None, loading }
+    }
+
+    /// What may have to come back while something runs that makes no guard of its own.
+    pub(crate) fn way_back(&self) -> WayBack {
+        let recalls = self.recovery == RecoveryPolicy::FromCheckpoint;
+        WayBack { guard: false, live: recalls.then(|| self.kept.live()) }
+    }
+
+    /// What may have to come back while code runs, or a transaction is settled.
+    pub(crate) fn way_back_of(&self, policy: TransactionPolicy) -> WayBack {
+        let in_memory = policy.scope() == Some(TransactionScope::Memory);
+        WayBack { guard: in_memory || self.recovery == RecoveryPolicy::Guard, ..self.way_back() }
+    }
+}
+
+pub(crate) struct Actor {
+    pub(crate) fire: Arc<Fire>,
+    pub(crate) life: Life,
+    pub(crate) dice: Dice,
+    /// What was done so far: some deeds have their turn.
+    pub(crate) acts: u64,
     token: u64,
     sessions: Vec<String>,
     pub(crate) done: Tally,
 }
 
+/// What is asked of every session.
+pub(crate) fn spec(recovery: RecoveryPolicy) -> SessionSpec {
+    SessionSpec::default().recovery(recovery).grace(GRACE)
+}
+
 impl Actor {
-    pub(crate) async fn new(sandbox: Arc<Sandbox>, mut dice: Dice) -> Result<Self, Gone> {
+    pub(crate) async fn new(fire: Arc<Fire>, recovery: RecoveryPolicy, dice: Dice) -> Result<Self, Gone> {
         let session = loop {
-            let recovery =
-                *dice.pick(&[RecoveryPolicy::Guard, RecoveryPolicy::Guard, RecoveryPolicy::FreshOnCrash]);
-            let spec = SessionSpec::default().recovery(recovery).grace(Duration::from_millis(500));
+            let id = SessionId::new();
+            let _loading = fire.loading(id);
             // Its process may be killed before it is ready: then it says so.
-            match in_time("open a session", sandbox.session_with(spec)).await {
+            let opening = fire.sandbox.session_with(spec(recovery).id(id));
+            match in_time(Bound::open("open a session"), opening).await {
                 Ok(session) => break session,
                 Err(error) => refused(&error, &["session.start"])?,
             }
         };
         let sessions = vec![session.id().to_string()];
-        let (model, checkpoints, done) = (Model::fresh(), HashMap::new(), Tally::new());
-        Ok(Self {
-            _sandbox: sandbox,
-            session,
-            dice,
-            model,
-            crashes: 0,
-            checkpoints,
-            token: 0,
-            sessions,
-            done,
-        })
+        let life = Life::new(&fire, session, recovery);
+        Ok(Self { fire, life, dice, acts: 0, token: 0, sessions, done: Tally::new() })
     }
 
     pub(crate) fn count(&mut self, what: impl Into<String>) {
@@ -71,30 +102,41 @@ impl Actor {
         self.token
     }
 
-    /// Another session is looked at from now on: how often the state of the one before had been lost.
-    pub(crate) fn swap_crashes(&mut self, crashes: u64) -> u64 {
-        std::mem::replace(&mut self.crashes, crashes)
-    }
-
-    pub(crate) fn remember(&mut self, session: &Session) {
-        self.sessions.push(session.id().to_string());
+    pub(crate) fn remember(&mut self, session: SessionId) {
+        self.sessions.push(session.to_string());
     }
 
     /// Closes the session, unless its sandbox is gone. Its checkpoints outlive it, and are deleted first.
     pub(crate) async fn leave(mut self, end: Result<(), Gone>) -> (Tally, Vec<String>, Result<(), Gone>) {
-        for checkpoint in std::mem::take(&mut self.checkpoints).into_keys() {
-            let deleted = self.session.backend().delete_checkpoint(&checkpoint);
-            in_time("delete a checkpoint", deleted).await.unwrap();
+        for checkpoint in self.life.kept.all() {
+            let deleted = self.life.session.backend().delete_checkpoint(&checkpoint.id);
+            in_time(Bound::at_once("delete a checkpoint"), deleted).await.unwrap();
         }
-        let end = match in_time("close", self.session.close()).await {
+        self.forget_what_is_stored(end.is_err()).await;
+        let end = match in_time(Bound::close("close"), self.life.session.close()).await {
+            // It may have been asleep when its sandbox went.
+            Err(_) if end.is_err() => end,
             Err(error) => refused(&error, &[]).and(end),
             Ok(()) => end,
         };
-        (self.done, self.sessions, end)
+        (std::mem::take(&mut self.done), self.sessions, end)
+    }
+
+    /// Nothing is stored of the session any more. Where its sandbox went, what was kept at that moment may be there, and nobody knew its id.
+    async fn forget_what_is_stored(&self, is_gone: bool) {
+        let backend = self.life.session.backend();
+        let mut stored = in_time(Bound::at_once("list"), backend.stored_checkpoints()).await.unwrap();
+        stored.retain(|info| info.session == self.life.session.id());
+        assert!(is_gone || stored.is_empty(), "nobody was told of these: {stored:?}");
+        for info in stored {
+            in_time(Bound::at_once("delete a checkpoint"), backend.delete_checkpoint(&info.id))
+                .await
+                .unwrap();
+        }
     }
 
     pub(crate) async fn info(&self) -> Result<SessionInfo, Gone> {
-        match in_time("info", self.session.info()).await {
+        match in_time(Bound::at_once("info"), self.life.session.info()).await {
             Ok(info) => Ok(info),
             Err(error) => Err(gone(&error)),
         }
@@ -102,88 +144,183 @@ impl Actor {
 
     /// What an answer makes of the model, where `token` was to be written.
     pub(crate) fn judge(&mut self, result: &ExecutionResult, token: Option<u64>) {
-        let (status, state) = (result.status(), result.state());
         self.heed(&result.outcome.warnings);
-        let Some(token) = token else {
-            if state == &StateAfter::Lost {
-                self.model = Model::fresh();
+        self.conclude(result, token);
+    }
+
+    /// What happened before an execution is told by it: the state that it began with.
+    pub(crate) fn heed(&mut self, warnings: &[String]) {
+        let is_in_doubt = std::mem::take(&mut self.life.is_in_doubt);
+        for warning in warnings {
+            let back = went_back_to(warning);
+            if back.is_none() && !warning.contains("state was lost before") {
+                continue;
             }
-            return;
-        };
+            self.count(if back.is_some() { "recovered while idle" } else { "lost while idle" });
+            let before = match back {
+                Some(id) if is_in_doubt => Model::is(self.held_by(id)),
+                Some(id) => Model::is(self.came_back(id, warnings)),
+                None if is_in_doubt => Model::fresh(),
+                None => self.lose(warnings),
+            };
+            self.life.model = if is_in_doubt { self.life.model.or(&before) } else { before };
+        }
+    }
+
+    /// What became of the state that an execution began with.
+    pub(crate) fn conclude(&mut self, result: &ExecutionResult, token: Option<u64>) {
+        let (status, state) = (result.status(), result.state());
         match state {
             StateAfter::Kept => {
                 assert_ne!(status, Status::Crashed, "a crash keeps nothing: {result:?}");
-                self.count("kept");
-                self.model = self.model.then(|state| code::after(state, token, status));
+                if let Some(token) = token {
+                    self.count("kept");
+                    self.life.model = self.life.model.then(|state| code::after(state, token, status));
+                }
             }
             StateAfter::Restored { from: RestoredFrom::Bindings(_) } => {
-                self.count("restored");
-                self.model = self.model.then(|state| code::with_names_back(state, token, status));
+                let Some(token) = token else { panic!("it had no names to put back: {result:?}") };
+                self.count("restored: names");
+                self.life.model = self.life.model.then(|state| code::with_names_back(state, token, status));
             }
-            StateAfter::Restored { from } => {
-                assert_eq!(from, &RestoredFrom::Guard(result.execution), "{result:?}");
-                self.count("restored");
+            StateAfter::Restored { from: RestoredFrom::Guard(execution) } => {
+                assert_eq!(*execution, result.execution, "{result:?}");
+                let has_died = result.outcome.crash.is_some();
+                self.count(if has_died { "restored: a guard took over" } else { "restored: rolled back" });
+            }
+            StateAfter::Restored { from: RestoredFrom::Live(id) } => {
+                self.count("restored: a live checkpoint");
+                self.fell_back(*id, CheckpointKind::Live, result);
+            }
+            StateAfter::Restored { from: RestoredFrom::Portable(id) } => {
+                self.count("restored: a portable checkpoint");
+                self.fell_back(*id, CheckpointKind::Portable, result);
             }
             StateAfter::Lost => {
                 self.count("lost");
-                self.model = Model::fresh();
+                self.life.model = self.lose(&result.outcome.warnings);
             }
             _ => panic!("a state that is none: {result:?}"),
         }
-        if matches!(status, Status::Completed | Status::Failed) {
+        if let (Some(token), Status::Completed | Status::Failed) = (token, status) {
             assert_eq!(result.stdout, format!("wrote {token}\n").as_str(), "{result:?}");
         }
     }
 
-    /// What happened before an execution is told by it.
-    fn heed(&mut self, warnings: &[String]) {
-        if warnings.iter().any(|warning| warning.contains("state was lost before")) {
-            self.count("lost while idle");
-            self.model = Model::fresh();
+    /// The execution fell, and the session went back to a checkpoint.
+    fn fell_back(&mut self, id: CheckpointId, kind: CheckpointKind, result: &ExecutionResult) {
+        assert!(result.outcome.crash.is_some(), "nobody fell: {result:?}");
+        let found = self.life.kept.find(id).map(|checkpoint| checkpoint.kind);
+        assert_eq!(found, Some(kind), "{result:?}");
+        self.life.model = Model::is(self.came_back(id, &result.outcome.warnings));
+    }
+
+    /// A checkpoint came back: what it holds. It is the one that the state went on from, or the newest, but for those that are told not to
+    /// have come back.
+    fn came_back(&mut self, id: CheckpointId, warnings: &[String]) -> State {
+        assert_eq!(self.life.recovery, RecoveryPolicy::FromCheckpoint, "{warnings:?}");
+        let chain = self.life.kept.chain();
+        let better = chain.iter().take_while(|tried| **tried != id);
+        for tried in better {
+            assert!(
+                was_passed_over(*tried, warnings),
+                "{tried} stands before {id} and was not tried: {warnings:?}; {:?}",
+                self.life.kept
+            );
         }
+        self.life.kept.goes_on_from(Some(id));
+        self.held_by(id)
+    }
+
+    fn held_by(&self, id: CheckpointId) -> State {
+        let kept = &self.life.kept;
+        kept.find(id).unwrap_or_else(|| panic!("{id} is none of {kept:?}")).state.clone()
+    }
+
+    /// The state is lost: so nothing was there to go back to, or nothing of it came back.
+    fn lose(&mut self, warnings: &[String]) -> Model {
+        if self.life.recovery == RecoveryPolicy::FromCheckpoint {
+            let left = self.life.kept.chain();
+            let left: Vec<_> = left.iter().filter(|id| !was_passed_over(**id, warnings)).collect();
+            assert!(left.is_empty(), "lost, and {left:?} were there to go back to: {warnings:?}");
+        }
+        self.life.kept.goes_on_from(None);
+        Model::fresh()
     }
 
     /// Looks what the session holds, and whether it may.
     pub(crate) async fn observe(&mut self, after: &str) -> Result<State, Gone> {
+        processes::note_descriptors_here();
         for _ in 0..20 {
-            let known = self.info().await?.crashes;
-            let result = match in_time("look", self.session.execute(code::look())).await {
+            let (known, was_in_doubt) = (self.info().await?.crashes, self.life.is_in_doubt);
+            let bound = Bound::timed("look", code::LOOK, self.life.way_back_of(TransactionPolicy::None));
+            let result = match in_time(bound, self.life.session.execute(code::look())).await {
                 Ok(result) => result,
                 // No guard could be made, and none was asked for: anything but the sandbox's end is a defect.
                 Err(error) => return Err(gone(&error)),
             };
             self.judge(&result, None);
-            let Some(state) = result.json().and_then(read) else {
+            let Some((state, descriptors)) = result.json().and_then(read) else {
                 assert_ne!(result.status(), Status::Completed, "{result:?}");
                 continue;
             };
-            let was_lost = self.info().await?.crashes > self.crashes && state == State::default();
             assert!(
-                was_lost || self.model.allows(&state),
-                "after {after}: the session {} holds {:?}, and may hold {:?}; {result:?}",
-                self.session.id(),
+                self.life.model.allows(&state),
+                "after {after}: the session {} holds {:?}, and may hold {:?}; {:?}; {result:?}",
+                self.life.session.id(),
                 Model::is(state),
-                self.model
+                self.life.model,
+                self.life.kept
             );
-            (self.model, self.crashes) = (Model::is(state.clone()), known);
+            let first = *self.life.descriptors.get_or_insert(descriptors);
+            assert!(
+                descriptors <= first + MORE_DESCRIPTORS,
+                "after {after}: the session {} had {first} descriptors, and has {descriptors}",
+                self.life.session.id()
+            );
+            let info = self.info().await?;
+            if was_in_doubt {
+                self.life.kept.goes_on_from(info.checkpoint);
+            } else if info.crashes == known && self.life.recovery == RecoveryPolicy::FromCheckpoint {
+                assert_eq!(
+                    info.checkpoint,
+                    self.life.kept.last(),
+                    "after {after}: what its state goes on from"
+                );
+            }
+            (self.life.model, self.life.crashes) = (Model::is(state.clone()), known);
             return Ok(state);
         }
         panic!("after {after}: twenty looks, and no answer");
     }
 
-    /// Whether the state was lost since it was last looked at: then that is a thing that may be found.
+    /// Whether the state was lost since it was last looked at: then what it fell back to is a thing that may be found.
     pub(crate) async fn allow_for_a_loss(&mut self) -> Result<bool, Gone> {
-        let was_lost = self.info().await?.crashes > self.crashes;
+        let info = self.info().await?;
+        let was_lost = info.crashes > self.life.crashes;
         if was_lost {
-            self.model = self.model.or(&Model::fresh());
+            let back = info.checkpoint.and_then(|id| self.life.kept.find(id));
+            let back = back.map_or_else(Model::fresh, |checkpoint| Model::is(checkpoint.state.clone()));
+            self.life.model = self.life.model.or(&back);
         }
         Ok(was_lost)
     }
 }
 
-fn read(told: &serde_json::Value) -> Option<State> {
-    let (list, number) = serde_json::from_value(told.clone()).ok()?;
-    Some(State { list, number })
+/// The checkpoint that a session is told to have gone back to before an execution.
+fn went_back_to(warning: &str) -> Option<CheckpointId> {
+    let (_, rest) = warning.split_once("the session went back to the checkpoint ")?;
+    rest.split_whitespace().next()?.parse().ok()
+}
+
+fn was_passed_over(id: CheckpointId, warnings: &[String]) -> bool {
+    let told = format!("the checkpoint {id} did not come back");
+    warnings.iter().any(|warning| warning.contains(&told))
+}
+
+fn read(told: &serde_json::Value) -> Option<(State, u64)> {
+    let (list, number, descriptors) = serde_json::from_value(told.clone()).ok()?;
+    Some((State { list, number }, descriptors))
 }
 
 /// An error that may be: one of these codes. That the sandbox is gone may always be.
@@ -199,11 +336,4 @@ pub(crate) fn refused(error: &Error, codes: &[&str]) -> Result<(), Gone> {
 fn gone(error: &Error) -> Gone {
     assert!(error.code().starts_with("sandbox."), "{}: {error}; {:?}", error.code(), error.explain());
     Gone
-}
-
-pub(crate) async fn in_time<F: Future>(what: &str, call: F) -> F::Output {
-    let Ok(output) = tokio::time::timeout(PATIENCE, call).await else {
-        panic!("{what}: no answer in {PATIENCE:?}")
-    };
-    output
 }

@@ -21,6 +21,16 @@ pub(crate) enum End {
     IsStubborn,
 }
 
+impl End {
+    /// How long code that ends so may take.
+    pub(crate) fn timeout(self) -> Duration {
+        match self {
+            Self::Sleeps | Self::IsLate | Self::IsStubborn => Duration::from_millis(600),
+            _ => Duration::from_secs(5),
+        }
+    }
+}
+
 /// Appends the token to `x`, binds it to `n`, prints it, and ends.
 pub(crate) fn write(token: u64, end: End, policy: TransactionPolicy) -> ExecutionRequest {
     let last = match end {
@@ -35,16 +45,17 @@ pub(crate) fn write(token: u64, end: End, policy: TransactionPolicy) -> Executio
     let code = format!(
         "if 'x' not in globals(): x, n = [], 0\nimport os, time\nx.append({token})\nn = {token}\nprint('wrote', {token}, flush=True)\n{last}"
     );
-    let timeout = match end {
-        End::Sleeps | End::IsLate | End::IsStubborn => Duration::from_secs(1),
-        _ => Duration::from_secs(5),
-    };
-    ExecutionRequest::new(code).transaction(policy).timeout(timeout)
+    ExecutionRequest::new(code).transaction(policy).timeout(end.timeout())
 }
 
-/// Tells what a session holds, as JSON.
+/// How long a look may take.
+pub(crate) const LOOK: Duration = Duration::from_secs(5);
+
+/// Tells what a session holds, and how many descriptors it has, as JSON.
 pub(crate) fn look() -> ExecutionRequest {
-    ExecutionRequest::new("[x, n] if 'x' in globals() else [[], 0]").timeout(Duration::from_secs(5))
+    let descriptors = "len(__import__('os').listdir('/proc/self/fd'))";
+    let code = format!("[x, n, {descriptors}] if 'x' in globals() else [[], 0, {descriptors}]");
+    ExecutionRequest::new(code).timeout(LOOK)
 }
 
 /// What `write` made of a state that was kept.

@@ -4,40 +4,85 @@ use std::future::IntoFuture as _;
 use std::time::Duration;
 
 use hibernaculum::{
-    CheckpointId, CheckpointKind, CheckpointRequest, EventKind, ExecutionId, ExecutionResult, SessionSpec,
-    Status, TransactionPolicy, TransactionScope,
+    CheckpointKind, EventKind, Execution, ExecutionId, ExecutionResult, StateAfter, Status,
+    TransactionPolicy, TransactionScope,
 };
+use rustix::process::Signal;
 
-use crate::actor::{Actor, Gone, in_time, refused};
+use crate::actor::{Actor, Gone, refused};
+use crate::bounds::{Bound, in_time};
 use crate::code::{End, write};
-use crate::model::{Model, State};
+use crate::model::Model;
 
 /// A session's state could not be asked about: its process ended, or was killed at the deadline.
-const NOT_SERVED: &str = "session.not_served";
+pub(crate) const NOT_SERVED: &str = "session.not_served";
 /// No copy of the session could be made: it was killed as it was born.
-const REFUSED: &str = "checkpoint.refused";
+pub(crate) const REFUSED: &str = "checkpoint.refused";
 
 impl Actor {
     /// Does something, and looks whether the state is what it must be.
     pub(crate) async fn act(&mut self) -> Result<(), Gone> {
-        let deed = match self.dice.roll(26) {
-            0..6 => self.write(End::Completes).await?,
-            6..8 => self.write(End::Fails).await?,
-            8..10 => self.write(End::Crashes).await?,
-            10 => self.write(End::Sleeps).await?,
-            11 => self.write(End::IsStubborn).await?,
-            12..14 => self.be_interrupted().await?,
-            14..17 => self.settle().await?,
-            17..19 => self.checkpoint().await?,
-            19 => self.restore().await?,
-            20..22 => self.branch().await?,
-            22 => self.delete_a_checkpoint().await?,
-            23 => self.write(End::IsLate).await?,
-            24 => self.write(End::HasAChild).await?,
-            _ => self.read_a_name().await?,
+        self.acts += 1;
+        let deed = match self.in_turn() {
+            Some(turn) => self.take(turn).await?,
+            None => self.by_chance().await?,
         };
         self.count(deed);
         self.observe(deed).await.map(drop)
+    }
+
+    /// Some deeds have their turn: chance alone might leave them out of a short run.
+    fn in_turn(&self) -> Option<Turn> {
+        let is_odd = self.acts / 30 % 2 == 1;
+        let (kind, other) = (CheckpointKind::Portable, CheckpointKind::Live);
+        let (kind, other) = if is_odd { (other, kind) } else { (kind, other) };
+        match self.acts % 30 {
+            3 => Some(Turn::Fall(kind)),
+            8 => Some(Turn::LoseAGuard(if is_odd { Signal::STOP } else { Signal::KILL })),
+            13 => Some(Turn::GoBack(other)),
+            18 => Some(Turn::SleepAndWake),
+            23 => Some(Turn::Branch(kind)),
+            25 => Some(Turn::DieIdle),
+            28 => Some(Turn::Fall(other)),
+            _ => None,
+        }
+    }
+
+    async fn take(&mut self, turn: Turn) -> Result<&'static str, Gone> {
+        match turn {
+            Turn::Fall(kind) => self.fall(kind).await,
+            Turn::LoseAGuard(signal) => self.lose_a_guard(signal).await,
+            Turn::SleepAndWake => self.sleep_and_wake().await,
+            Turn::DieIdle => self.die_idle().await,
+            Turn::GoBack(kind) => {
+                self.checkpoint(kind).await?;
+                self.restore(kind).await
+            }
+            Turn::Branch(kind) => {
+                self.checkpoint(kind).await?;
+                self.branch(kind).await
+            }
+        }
+    }
+
+    async fn by_chance(&mut self) -> Result<&'static str, Gone> {
+        let (roll, policy, kind) = (self.dice.roll(27), self.policy(), self.some_kind());
+        match roll {
+            0..6 => self.write(End::Completes, policy).await,
+            6..8 => self.write(End::Fails, policy).await,
+            8..10 => self.write(End::Crashes, policy).await,
+            10 => self.write(End::Sleeps, policy).await,
+            11 => self.write(End::IsStubborn, policy).await,
+            12..14 => self.be_interrupted().await,
+            14..17 => self.settle().await,
+            17..19 => self.checkpoint(kind).await,
+            19..21 => self.restore(kind).await,
+            21..23 => self.branch(kind).await,
+            23 => self.delete_a_checkpoint().await,
+            24 => self.write(End::IsLate, policy).await,
+            25 => self.write(End::HasAChild, policy).await,
+            _ => self.read_a_name().await,
+        }
     }
 
     fn policy(&mut self) -> TransactionPolicy {
@@ -50,10 +95,10 @@ impl Actor {
         *self.dice.pick(&policies)
     }
 
-    async fn write(&mut self, end: End) -> Result<&'static str, Gone> {
-        let (token, policy) = (self.token(), self.policy());
-        let request = write(token, end, policy);
-        match in_time("write", self.session.execute(request)).await {
+    pub(crate) async fn write(&mut self, end: End, policy: TransactionPolicy) -> Result<&'static str, Gone> {
+        let token = self.token();
+        let bound = Bound::timed("write", end.timeout(), self.life.way_back_of(policy));
+        match in_time(bound, self.life.session.execute(write(token, end, policy))).await {
             Ok(result) => self.judge_write(&result, token, policy),
             Err(error) => self.not_begun(&error).await?,
         }
@@ -69,9 +114,9 @@ impl Actor {
     }
 
     /// Beyond what holds of any answer: what was to be undone is not kept, and what was to be kept is not undone.
-    fn judge_write(&mut self, result: &ExecutionResult, token: u64, policy: TransactionPolicy) {
-        let kept = matches!(result.state(), hibernaculum::StateAfter::Kept);
-        let restored = matches!(result.state(), hibernaculum::StateAfter::Restored { .. });
+    pub(crate) fn judge_write(&mut self, result: &ExecutionResult, token: u64, policy: TransactionPolicy) {
+        let kept = matches!(result.state(), StateAfter::Kept);
+        let restored = matches!(result.state(), StateAfter::Restored { .. });
         let undoes = match policy {
             TransactionPolicy::CommitOnSuccess { .. } => result.status() != Status::Completed,
             TransactionPolicy::RollbackOnFailure { .. } => has_failed(result),
@@ -85,35 +130,36 @@ impl Actor {
     }
 
     /// An execution that was refused: nothing of it happened. But the session may have died meanwhile, idle.
-    async fn not_begun(&mut self, error: &hibernaculum::Error) -> Result<(), Gone> {
+    pub(crate) async fn not_begun(&mut self, error: &hibernaculum::Error) -> Result<(), Gone> {
         refused(error, &[REFUSED])?;
         self.count("no guard could be made");
         self.allow_for_a_loss().await.map(drop)
     }
 
     async fn be_interrupted(&mut self) -> Result<&'static str, Gone> {
+        const TIMEOUT: Duration = Duration::from_secs(5);
         let (token, policy) = (self.token(), self.policy());
-        let request = write(token, End::Sleeps, policy).timeout(Duration::from_secs(5));
-        let mut running = match in_time("start", self.session.start(request)).await {
+        let request = write(token, End::Sleeps, policy).timeout(TIMEOUT);
+        let starting = self.life.session.start(request);
+        let mut running = match in_time(Bound::at_once("start"), starting).await {
             Ok(running) => running,
             Err(error) => return self.not_begun(&error).await.map(|()| "be interrupted"),
         };
-        let id = running.id();
-        while let Some(event) = in_time("an event", running.next()).await {
-            if matches!(event.kind, EventKind::Output { .. }) {
-                break;
-            }
-        }
-        if let Err(error) = in_time("interrupt", self.session.interrupt(&id)).await {
+        let (id, way_back) = (running.id(), self.life.way_back_of(policy));
+        in_time(Bound::timed("output", TIMEOUT, way_back), until_output(&mut running)).await;
+        let interrupting = self.life.session.interrupt(&id);
+        if let Err(error) = in_time(Bound::at_once("interrupt"), interrupting).await {
             refused(&error, &[])?;
         }
         // From the first event once more, whatever became of the process meanwhile.
         running.detach();
-        let again = match in_time("attach", self.session.attach(&id, 0)).await {
+        let again = match in_time(Bound::at_once("attach"), self.life.session.attach(&id, 0)).await {
             Ok(again) => again,
             Err(error) => return self.not_begun(&error).await.map(|()| "be interrupted"),
         };
-        match in_time("the end of what was interrupted", again.into_future()).await {
+        // From the interrupt on it has its grace, and no more of its time.
+        let bound = Bound::timed("the end of what was interrupted", Duration::ZERO, way_back);
+        match in_time(bound, again.into_future()).await {
             Ok(result) => self.judge_write(&result, token, policy),
             Err(error) => self.not_begun(&error).await?,
         }
@@ -125,16 +171,16 @@ impl Actor {
         let scope = *self.dice.pick(&[TransactionScope::Memory, TransactionScope::Bindings]);
         let (token, policy) = (self.token(), TransactionPolicy::Explicit { scope });
         let end = *self.dice.pick(&[End::Completes, End::Completes, End::Fails]);
-        let result = match in_time("write", self.session.execute(write(token, end, policy))).await {
+        let bound = Bound::timed("write", end.timeout(), self.life.way_back_of(policy));
+        let result = match in_time(bound, self.life.session.execute(write(token, end, policy))).await {
             Ok(result) => result,
             Err(error) => return self.not_begun(&error).await.map(|()| "settle"),
         };
         // A loss before it began is told by it.
-        let was_told =
-            result.outcome.warnings.iter().any(|warning| warning.contains("state was lost before"));
-        let before = if was_told { Model::fresh() } else { self.model.clone() };
-        self.judge(&result, Some(token));
-        if !matches!(result.state(), hibernaculum::StateAfter::Kept) {
+        self.heed(&result.outcome.warnings);
+        let before = self.life.model.clone();
+        self.conclude(&result, Some(token));
+        if !matches!(result.state(), StateAfter::Kept) {
             return Ok("settle");
         }
         if self.dice.roll(3) == 0 {
@@ -144,142 +190,76 @@ impl Actor {
             TransactionScope::Memory => before.clone(),
             _ => before.then(|state| crate::code::with_names_back(state, token, result.status())),
         };
-        self.say_the_word(&result.execution, &before, &undone).await
+        self.say_the_word(&result.execution, policy, &before, &undone).await
     }
 
     /// `before`: the execution; `undone`: what a rollback makes of it.
     async fn say_the_word(
         &mut self,
         execution: &ExecutionId,
+        policy: TransactionPolicy,
         before: &Model,
         undone: &Model,
     ) -> Result<&'static str, Gone> {
         let commits = self.dice.roll(2) == 0;
+        let way_back = self.life.way_back_of(policy);
         let told = if commits {
-            in_time("commit", self.session.commit(execution)).await
+            in_time(Bound::by_default("commit", way_back), self.life.session.commit(execution)).await
         } else {
-            in_time("rollback", self.session.rollback(execution)).await
+            in_time(Bound::by_default("rollback", way_back), self.life.session.rollback(execution)).await
         };
         match told {
             Ok(()) if commits => {}
-            Ok(()) => self.model = undone.clone(),
+            Ok(()) => self.life.model = undone.clone(),
             // Its process died before, or meanwhile: undone by its guard, or lost. Only where the word itself was on its way may it have come to pass.
             Err(error) => {
                 refused(&error, &["session.no_transaction", NOT_SERVED])?;
-                let done = self.model.or(undone);
-                self.model = if error.code() == NOT_SERVED { before.or(&done) } else { before.clone() };
+                let done = self.life.model.or(undone);
+                self.life.model = if error.code() == NOT_SERVED { before.or(&done) } else { before.clone() };
                 self.allow_for_a_loss().await?;
             }
         }
         Ok(if commits { "commit" } else { "roll back" })
     }
 
-    async fn checkpoint(&mut self) -> Result<&'static str, Gone> {
-        if self.checkpoints.len() > 2 {
-            return self.delete_a_checkpoint().await;
-        }
-        let state = self.observe("nothing").await?;
-        let request = CheckpointRequest::new(CheckpointKind::Live);
-        match in_time("checkpoint", self.session.checkpoint(request)).await {
-            // Where it died after it was looked at, the checkpoint may be one of the fresh session that followed.
-            Ok(info) if self.allow_for_a_loss().await? => {
-                let deleted = self.session.backend().delete_checkpoint(&info.id);
-                in_time("delete a checkpoint", deleted).await.unwrap();
-            }
-            Ok(info) => drop(self.checkpoints.insert(info.id, state)),
-            Err(error) => {
-                refused(&error, &[REFUSED, NOT_SERVED])?;
-                self.allow_for_a_loss().await?;
-            }
-        }
-        Ok("checkpoint")
-    }
-
-    fn some_checkpoint(&mut self) -> Option<(CheckpointId, State)> {
-        let mut ids: Vec<_> = self.checkpoints.keys().copied().collect();
-        ids.sort();
-        if ids.is_empty() {
-            return None;
-        }
-        let id = *self.dice.pick(&ids);
-        self.checkpoints.get(&id).cloned().map(|state| (id, state))
-    }
-
-    async fn restore(&mut self) -> Result<&'static str, Gone> {
-        let Some((id, state)) = self.some_checkpoint() else { return self.checkpoint().await };
-        match in_time("restore", self.session.restore(&id)).await {
-            Ok(()) => self.model = Model::is(state),
-            Err(error) => {
-                self.note_unknown(&error, id)?;
-                self.model = self.model.or(&Model::is(state));
-                self.allow_for_a_loss().await?;
-            }
-        }
-        Ok("restore")
-    }
-
-    /// A checkpoint's process may have been killed, and then it is unknown.
-    fn note_unknown(&mut self, error: &hibernaculum::Error, id: CheckpointId) -> Result<(), Gone> {
-        let broken = ["transport.broken", "transport.timeout", "session.start"];
-        refused(error, &[&["checkpoint.unknown", NOT_SERVED][..], &broken[..]].concat())?;
-        self.count(format!("refused: {}", error.code()));
-        if error.code() == "checkpoint.unknown" {
-            self.checkpoints.remove(&id);
-        }
-        Ok(())
-    }
-
-    /// A branch holds what the checkpoint held, and what it does is nobody else's.
-    async fn branch(&mut self) -> Result<&'static str, Gone> {
-        let Some((id, state)) = self.some_checkpoint() else { return self.checkpoint().await };
-        let spec = SessionSpec::default().grace(Duration::from_millis(500));
-        let branch = match in_time("branch", self.session.branch_with(&id, spec)).await {
-            Ok(branch) => branch,
-            Err(error) => return self.note_unknown(&error, id).map(|()| "branch"),
-        };
-        self.remember(&branch);
-        let (own, model) = (
-            std::mem::replace(&mut self.session, branch),
-            std::mem::replace(&mut self.model, Model::is(state)),
-        );
-        let crashes = self.swap_crashes(0);
-        let life = self.live_as_a_branch().await;
-        self.swap_crashes(crashes);
-        let branch = std::mem::replace(&mut self.session, own);
-        self.model = model;
-        life?;
-        match in_time("close a branch", branch.close()).await {
-            Ok(()) => Ok("branch"),
-            Err(error) => refused(&error, &[]).map(|()| "branch"),
-        }
-    }
-
-    async fn live_as_a_branch(&mut self) -> Result<(), Gone> {
-        self.observe("its birth as a branch").await?;
-        self.write(End::Completes).await?;
-        self.observe("writing in a branch").await.map(drop)
-    }
-
-    async fn delete_a_checkpoint(&mut self) -> Result<&'static str, Gone> {
-        let Some((id, _)) = self.some_checkpoint() else { return Ok("nothing to delete") };
-        in_time("delete a checkpoint", self.session.backend().delete_checkpoint(&id)).await.unwrap();
-        self.checkpoints.remove(&id);
-        let refusal = in_time("restore what was deleted", self.session.restore(&id)).await.unwrap_err();
-        refused(&refusal, &["checkpoint.unknown"])?;
-        Ok("delete a checkpoint")
-    }
-
     async fn read_a_name(&mut self) -> Result<&'static str, Gone> {
-        match in_time("read a name", self.session.namespace().get("n")).await {
+        // A transaction may wait, and with it a guard.
+        let pending = TransactionPolicy::Explicit { scope: TransactionScope::Memory };
+        let bound = Bound::by_default("read a name", self.life.way_back_of(pending));
+        match in_time(bound, self.life.session.namespace().get("n")).await {
             Ok(told) => {
                 let number = told.as_u64().unwrap();
-                if !self.model.allows_number(number) {
-                    assert!(self.allow_for_a_loss().await?, "n is {number}, and may be {:?}", self.model);
+                if !self.life.model.allows_number(number) {
+                    assert!(
+                        self.allow_for_a_loss().await?,
+                        "n is {number}, and may be {:?}",
+                        self.life.model
+                    );
                 }
             }
             Err(error) => refused(&error, &["session.no_such_name", NOT_SERVED])?,
         }
         Ok("read a name")
+    }
+}
+
+/// A deed that has its turn.
+#[derive(Debug, Clone, Copy)]
+enum Turn {
+    Fall(CheckpointKind),
+    LoseAGuard(Signal),
+    GoBack(CheckpointKind),
+    Branch(CheckpointKind),
+    SleepAndWake,
+    DieIdle,
+}
+
+/// Waits until code has printed something, or has ended.
+pub(crate) async fn until_output(running: &mut Execution) {
+    while let Some(event) = running.next().await {
+        if matches!(event.kind, EventKind::Output { .. }) {
+            break;
+        }
     }
 }
 

@@ -40,6 +40,10 @@ impl Model {
         Self(self.0.iter().chain(&other.0).cloned().collect())
     }
 
+    pub(crate) fn states(&self) -> &[State] {
+        &self.0
+    }
+
     pub(crate) fn allows(&self, state: &State) -> bool {
         self.0.contains(state)
     }

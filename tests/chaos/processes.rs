@@ -1,6 +1,8 @@
-//! The processes of a sandbox, as the machine sees them.
+//! The processes of a sandbox, as the machine sees them: who they are, what they hold, and who is left.
 
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hibernaculum::Sandbox;
@@ -9,19 +11,51 @@ use tokio::time::Instant;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The supervisor's process id.
-pub(crate) async fn supervisor_of(sandbox: &Sandbox) -> u32 {
+/// The supervisor's process id, and the directory in which its sandbox works.
+pub(crate) async fn home_of(sandbox: &Sandbox) -> (u32, PathBuf) {
     let session = sandbox.session().await.unwrap();
-    let result = session.execute("import os; os.getppid()").await.unwrap();
-    let pid = result.value().unwrap().repr.parse().unwrap();
+    let result = session.execute("import os; [os.getppid(), os.getcwd()]").await.unwrap();
+    let home = serde_json::from_value(result.json().unwrap().clone()).unwrap();
     session.close().await.unwrap();
-    pid
+    home
 }
 
-/// Its children that are sessions, or copies of such: they map a session's page.
-pub(crate) fn sessions_under(supervisor: u32) -> Vec<u32> {
+/// A session's process, or a copy of one.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) pid: u32,
+    pub(crate) session: String,
+}
+
+impl Target {
+    /// Whether it is a frozen copy: a guard, or a live checkpoint. It sleeps in the kernel until one byte comes that it does not take
+    /// (`recv(bed, at, 1, MSG_PEEK)`, see `clone.py`), which nobody else does.
+    pub(crate) fn is_copy(&self) -> bool {
+        let path = format!("/proc/{}/syscall", self.pid);
+        match fs::read_to_string(&path) {
+            Ok(call) => {
+                let words: Vec<_> = call.split_whitespace().collect();
+                words.get(3..5) == Some(&["0x1", "0x2"])
+            }
+            // It ended; anything else would have every copy taken for a session.
+            Err(error) => {
+                assert!(!Path::new(&path).exists() || error.raw_os_error() == Some(3), "{path}: {error}");
+                false
+            }
+        }
+    }
+}
+
+/// The supervisor's children that are sessions, or copies of such: they map a session's page.
+pub(crate) fn sessions_under(supervisor: u32) -> Vec<Target> {
     let children = children(supervisor).into_iter();
-    children.filter(|pid| maps(*pid).contains("/memfd:hibernaculum-ses")).collect()
+    children.filter_map(|pid| Some(Target { pid, session: session_of(&maps(pid))? })).collect()
+}
+
+/// The session whose page is mapped.
+fn session_of(maps: &str) -> Option<String> {
+    let (_, rest) = maps.split_once("/memfd:hibernaculum-ses_")?;
+    Some(format!("ses_{}", rest.split_whitespace().next()?))
 }
 
 /// Sends a signal to that process, if it is what it was: the supervisor, or a child of it.
@@ -37,52 +71,132 @@ fn children(pid: u32) -> Vec<u32> {
     listed.split_whitespace().filter_map(|child| child.parse().ok()).collect()
 }
 
+/// All below that process.
+fn descendants(pid: u32) -> Vec<u32> {
+    let mut found = children(pid);
+    let mut next = 0;
+    while let Some(child) = found.get(next) {
+        let more = children(*child);
+        found.extend(more);
+        next += 1;
+    }
+    found
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
 fn maps(pid: u32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// What a supervisor has.
-#[derive(Debug, PartialEq, Eq)]
+fn descriptors(pid: &str) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+}
+
+/// The most descriptors that this process was seen to have.
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+/// Looks how many descriptors this process has.
+pub(crate) fn note_descriptors_here() {
+    MOST.fetch_max(descriptors("self"), Ordering::Relaxed);
+}
+
+/// The most that were noted.
+pub(crate) fn most_descriptors_here() -> usize {
+    MOST.load(Ordering::Relaxed)
+}
+
+/// What the processes of a sandbox have that are no sessions, and what lies in its directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Holdings {
-    descriptors: usize,
-    children: usize,
+    supervisor: usize,
+    keeper: usize,
+    /// All below the keeper, whosever child they became.
+    processes: usize,
+    files: Vec<PathBuf>,
 }
 
 impl Holdings {
-    pub(crate) fn of(supervisor: u32) -> Self {
-        let descriptors = fs::read_dir(format!("/proc/{supervisor}/fd")).map_or(0, Iterator::count);
-        Self { descriptors, children: children(supervisor).len() }
+    pub(crate) fn of(supervisor: u32, workdir: &Path) -> Self {
+        let keeper = parent(supervisor).unwrap_or_default();
+        Self {
+            supervisor: descriptors(&supervisor.to_string()),
+            keeper: descriptors(&keeper.to_string()),
+            processes: descendants(keeper).len(),
+            files: workdir.parent().map(files).unwrap_or_default(),
+        }
     }
 
     /// Waits until it has no more than this again. One zygote, with its socket, may have come to be.
-    pub(crate) async fn expect_again(&self, supervisor: u32) {
+    pub(crate) async fn expect_again(&self, supervisor: u32, workdir: &Path) {
         eventually(|| {
-            let now = Self::of(supervisor);
-            let as_before = now.descriptors <= self.descriptors + 2 && now.children <= self.children + 1;
-            if as_before { Ok(()) } else { Err(format!("the supervisor had {self:?}, and has {now:?}")) }
+            let now = Self::of(supervisor, workdir);
+            let as_before = now.supervisor <= self.supervisor + 2
+                && now.keeper <= self.keeper
+                && now.processes <= self.processes + 1
+                && now.files == self.files;
+            if as_before { Ok(()) } else { Err(format!("the sandbox had {self:?}, and has {now:?}")) }
         })
         .await;
     }
 }
 
+/// All below a directory, in order.
+pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found.extend(files(&path));
+        }
+        found.push(path);
+    }
+    found.sort();
+    found
+}
+
 /// Waits until no process of these sessions is left on this machine.
 pub(crate) async fn expect_no_process_of(sessions: &[String]) {
-    eventually(|| {
-        let pids = fs::read_dir("/proc").into_iter().flatten();
-        let pids = pids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        let left: Vec<u32> = pids
-            .filter(|pid| {
-                let maps = maps(*pid);
-                sessions.iter().any(|session| maps.contains(&format!("/memfd:hibernaculum-{session} ")))
-            })
-            .collect();
-        if left.is_empty() { Ok(()) } else { Err(format!("processes are left of closed sessions: {left:?}")) }
+    expect_none("of closed sessions", |pid| {
+        session_of(&maps(pid)).is_some_and(|session| sessions.contains(&session))
     })
     .await;
 }
 
-async fn eventually(mut look: impl FnMut() -> Result<(), String>) {
+/// Waits until no process works below that directory, or was started for it: whatever sessions started is among them.
+pub(crate) async fn expect_nobody_in(directory: &Path) {
+    let name = directory.to_string_lossy().into_owned();
+    expect_none("of a closed sandbox", |pid| {
+        let works_there =
+            fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(directory));
+        let environment = || fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        pid != std::process::id()
+            && (works_there || String::from_utf8_lossy(&environment()).contains(&format!("={name}")))
+    })
+    .await;
+}
+
+async fn expect_none(whose: &str, is_one: impl Fn(u32) -> bool) {
+    eventually(|| {
+        let pids = fs::read_dir("/proc").into_iter().flatten();
+        let pids = pids.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let left: Vec<(u32, String)> =
+            pids.filter(|pid| is_one(*pid)).map(|pid| (pid, command(pid))).collect();
+        if left.is_empty() { Ok(()) } else { Err(format!("processes are left {whose}: {left:?}")) }
+    })
+    .await;
+}
+
+fn command(pid: u32) -> String {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&words).replace('\0', " ").chars().take(120).collect()
+}
+
+pub(crate) async fn eventually(mut look: impl FnMut() -> Result<(), String>) {
     let until = Instant::now() + PATIENCE;
     while let Err(problem) = look() {
         assert!(Instant::now() < until, "{problem}");

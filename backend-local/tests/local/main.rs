@@ -13,6 +13,7 @@ mod checkpoints;
 mod directories;
 mod ends;
 mod environment;
+mod guards;
 mod host;
 mod impostor;
 mod pythons;

@@ -1,6 +1,6 @@
 //! Sandboxes that are lost, and sessions that do not start.
 
-use hibernaculum_core::{EventKind, SandboxState};
+use hibernaculum_core::{CheckpointRequest, EventKind, SandboxState, SessionSpec};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 use crate::scene::{Scene, run, value, within};
@@ -80,5 +80,29 @@ async fn a_session_that_cannot_start_says_why() {
         1,
         "the control: it was that limit"
     );
+    within(sandbox.close()).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_id_of_a_session_that_did_not_start_is_free_when_that_is_told() {
+    let scene = Scene::new();
+    let sandbox = scene.sandbox(&scene.backend()).await;
+    let first = sandbox.session().await.unwrap();
+    run(&first, "x = 'kept'").await;
+    let supervisor = value(&first, "import os; os.getppid()").await.as_i64().unwrap();
+    let supervisor = Pid::from_raw(i32::try_from(supervisor).unwrap());
+    let asleep = within(first.hibernate(CheckpointRequest::portable())).await.unwrap();
+    let few = Rlimit { current: Some(8), ..getrlimit(Resource::Nofile) };
+    for _ in 0..5 {
+        let plenty = prlimit(supervisor, Resource::Nofile, few).unwrap();
+        let refused = within(sandbox.wake(&asleep.id)).await.unwrap_err();
+        assert_eq!(refused.code(), "session.start");
+        prlimit(supervisor, Resource::Nofile, plenty).unwrap();
+        let again = sandbox.session_with(SessionSpec::default().id(asleep.session));
+        within(within(again).await.unwrap().close()).await.unwrap();
+    }
+    let session = within(sandbox.wake(&asleep.id)).await.unwrap();
+    assert_eq!(session.id(), asleep.session, "a woken session keeps its id");
+    assert_eq!(value(&session, "x").await, "kept");
     within(sandbox.close()).await.unwrap();
 }

@@ -50,6 +50,7 @@ pub const FIGURES: &[Figure] = &[
     memory::IDLE_PANDAS,
     portable::SAVE,
     portable::SAVE_AGAIN,
+    portable::ON_DISK_100M,
     portable::RESTORE,
 ];
 

@@ -20,6 +20,7 @@ pub(super) async fn keep(store: &Store) {
     a_blob_beyond_the_limit_is_refused(store).await;
     snapshots_are_kept_beside_checkpoints(store).await;
     retention_keeps_the_newest(store).await;
+    retention_keeps_the_newest_of_a_name(store).await;
 }
 
 #[tokio::test]
@@ -151,7 +152,11 @@ async fn retention_keeps_the_newest(store: &Store) {
         let ours = records.into_iter().filter(|record| [one, other].contains(&record.info.session));
         ours.map(|record| record.info.id).collect()
     };
-    store.collect(&Retention::default().keep_last(2)).await.unwrap();
+    let two = Retention::default().keep_last(2);
+    let expired = store.expired(&two).await.unwrap().checkpoints;
+    assert_eq!(expired.iter().map(|info| info.id).collect::<Vec<_>>(), [saved[0]]);
+    assert_eq!(kept().await, [saved[0], saved[1], saved[2], lone], "to be asked changes nothing");
+    store.collect(&two).await.unwrap();
     assert_eq!(kept().await, [saved[1], saved[2], lone]);
     // The newest, and of the next only what it does not share with it: 1000 + 2000 bytes.
     store.collect(&Retention::default().max_bytes(ByteSize::bytes(3000))).await.unwrap();
@@ -162,4 +167,29 @@ async fn retention_keeps_the_newest(store: &Store) {
     assert_eq!(kept().await, [saved[2], lone], "the newest goes only by age or size");
     store.collect(&Retention::default().max_bytes(ByteSize::bytes(0))).await.unwrap();
     assert_eq!(kept().await, []);
+}
+
+async fn retention_keeps_the_newest_of_a_name(store: &Store) {
+    let mut saved = Vec::new();
+    for name in [Some("trained"), None, Some("trained"), Some("trained"), None] {
+        let writer = store.begin().await.unwrap();
+        // Each of a session of its own.
+        let mut record = record(SessionId::new(), &[]);
+        record.info.name = name.map(str::to_owned);
+        writer.publish_checkpoint(&record).await.unwrap();
+        saved.push(record.info.id);
+    }
+    let kept = async || -> Vec<CheckpointId> {
+        let records = store.checkpoints().await.unwrap();
+        records.into_iter().map(|record| record.info.id).filter(|id| saved.contains(id)).collect()
+    };
+    store.collect(&Retention::default().keep_last(1)).await.unwrap();
+    assert_eq!(kept().await, saved, "each is the only one of its session");
+    let expired = store.expired(&Retention::default().keep_named(2)).await.unwrap();
+    assert_eq!(expired.checkpoints.iter().map(|info| info.id).collect::<Vec<_>>(), [saved[0]]);
+    store.collect(&Retention::default().keep_named(0)).await.unwrap();
+    assert_eq!(kept().await, [saved[1], saved[3], saved[4]]);
+    for id in kept().await {
+        store.delete_checkpoint(&id).await.unwrap();
+    }
 }

@@ -1,5 +1,6 @@
 //! What can be typed after `hib bench`, and the figures that it means.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use hibernaculum::Backend;
@@ -48,6 +49,11 @@ impl BenchArgs {
 
     pub(super) async fn backend(&self) -> Result<Arc<dyn Backend>, Failure> {
         self.backend.make().await
+    }
+
+    /// The directory of its checkpoint store, where it is in one.
+    pub(super) fn store(&self) -> Result<Option<PathBuf>, Failure> {
+        self.backend.store_directory()
     }
 
     /// Whether figures were asked for by name.

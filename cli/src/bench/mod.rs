@@ -53,7 +53,7 @@ fn open(args: &BenchArgs) -> Result<Bench, Failure> {
     let runtime = Bench::runtime().map_err(told)?;
     let backend = runtime.block_on(args.backend())?;
     let bench = Bench::open(args.backend_name(), backend, runtime).map_err(told)?;
-    let bench = bench.with_program(std::env::current_exe().ok());
+    let bench = bench.with_program(std::env::current_exe().ok()).with_store(args.store()?);
     #[cfg(feature = "docker")]
     let bench = args.equip(bench)?;
     Ok(bench)

@@ -3,10 +3,12 @@
 //! ```text
 //!  save NAME, restore WHICH ─▶ `hib run`, with `--checkpoint-after` or `--from`
 //!  list, show, rm ───────────▶ the backend's store: no session, and no Python
+//!  prune ────────────────────▶ the store itself: no backend
 //! ```
 
 mod args;
 mod find;
+mod prune;
 mod show;
 
 use std::sync::Arc;
@@ -30,6 +32,7 @@ pub(crate) fn checkpoint(args: CheckpointArgs) -> Result<Exit, Failure> {
         Deed::List(args) => in_runtime(list(args)),
         Deed::Show(args) => in_runtime(show(args)),
         Deed::Rm(args) => in_runtime(rm(args)),
+        Deed::Prune(args) => in_runtime(prune::prune(args)),
     }
 }
 

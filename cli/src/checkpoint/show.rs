@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use hibernaculum::{ByteSize, CheckpointInfo, Manifest, Treatment};
+use jiff::Timestamp;
 
 /// Anything, as JSON and a newline.
 pub(super) fn json(value: &impl serde::Serialize) -> String {
@@ -16,13 +17,36 @@ pub(super) fn table(listed: &[CheckpointInfo]) -> String {
     if listed.is_empty() {
         return "nothing is saved\n".to_owned();
     }
-    let mut text = format!("{:36}  {:19}  {:>9}  NAME\n", "CHECKPOINT", "SAVED (UTC)", "SIZE");
+    let mut text = format!("{:36}  {:19}  {:>4}  {:>9}  NAME\n", "CHECKPOINT", "SAVED (UTC)", "AGE", "SIZE");
     for info in listed {
         let (id, name) = (info.id.to_string(), info.name.as_deref().unwrap_or("-"));
         let saved = info.created.strftime("%Y-%m-%d %H:%M:%S");
-        let _ = writeln!(text, "{id:36}  {saved}  {:>9}  {name}", size(info.size));
+        let _ = writeln!(text, "{id:36}  {saved}  {:>4}  {:>9}  {name}", age(info.created), size(info.size));
     }
     text
+}
+
+/// A line about one that is old.
+pub(super) fn doomed(
+    id: &str,
+    created: Timestamp,
+    bytes: ByteSize,
+    name: Option<&str>,
+    what: &str,
+) -> String {
+    let name = name.map(|name| format!("{name}, ")).unwrap_or_default();
+    format!("{id} {what}: {name}{} old, {}\n", age(created), size(bytes))
+}
+
+/// How old something is, for people: one number and a unit.
+fn age(created: Timestamp) -> String {
+    let seconds = Timestamp::now().duration_since(created).as_secs().max(0);
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7200 => format!("{}m", seconds / 60),
+        7200..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
 }
 
 /// A page about one.
@@ -65,7 +89,7 @@ pub(super) fn manifest(manifest: &Manifest) -> String {
 }
 
 /// Some bytes, for people: three digits and a unit.
-fn size(bytes: ByteSize) -> String {
+pub(super) fn size(bytes: ByteSize) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
     #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
     let mut value = bytes.as_u64() as f64;

@@ -2,6 +2,7 @@
 
 use toml::de::DeValue;
 
+use crate::size::parse_size;
 use crate::time::parse_time;
 
 /// A kind of value.
@@ -10,6 +11,9 @@ pub(super) enum Kind {
     Text,
     List,
     Time,
+    /// How many, at least one.
+    Count,
+    Size,
     Switch,
     Choice(&'static [&'static str]),
 }
@@ -21,6 +25,8 @@ impl Kind {
             Self::Text => "a text".to_owned(),
             Self::List => "a list of texts, such as `[\"a\", \"b\"]`; `a,b` in the variable".to_owned(),
             Self::Time => "a time, such as `\"30s\"` or `\"2m\"`; a number means seconds".to_owned(),
+            Self::Count => "a whole number, at least 1".to_owned(),
+            Self::Size => "a size, such as `\"500MB\"` or `\"2GiB\"`; a number means bytes".to_owned(),
             Self::Switch => "`true` or `false`".to_owned(),
             Self::Choice(words) => {
                 words.iter().map(|word| format!("`\"{word}\"`")).collect::<Vec<_>>().join(", ")
@@ -52,11 +58,13 @@ impl Kind {
                 texts.collect::<Option<_>>().ok_or_else(|| self.rule())
             }
             (Self::Switch, DeValue::Boolean(is_on)) => Ok(vec![is_on.to_string()]),
-            (Self::Time, DeValue::Integer(seconds)) if seconds.radix() == 10 => {
-                self.one(seconds.as_str().to_owned())
+            (Self::Time | Self::Count | Self::Size, DeValue::Integer(number)) if number.radix() == 10 => {
+                self.one(number.as_str().to_owned())
             }
             (Self::Time, DeValue::Float(seconds)) => self.one(seconds.as_str().to_owned()),
-            (Self::Text | Self::Time | Self::Choice(_), DeValue::String(text)) => self.one(text.to_string()),
+            (Self::Text | Self::Time | Self::Size | Self::Choice(_), DeValue::String(text)) => {
+                self.one(text.to_string())
+            }
             _ => Err(self.rule()),
         }
     }
@@ -66,6 +74,9 @@ impl Kind {
             Self::Text if text.is_empty() => return Err("it must not be empty".to_owned()),
             Self::Choice(words) if !words.contains(&text.as_str()) => return Err(self.rule()),
             Self::Time => drop(parse_time(&text)?),
+            Self::Size => drop(parse_size(&text)?),
+            Self::Count if text.parse::<u32>().is_ok_and(|count| count > 0) => {}
+            Self::Count => return Err(self.rule()),
             _ => {}
         }
         Ok(vec![text])
@@ -95,6 +106,9 @@ mod tests {
             (Kind::Time, "\"2m\"", "2m", &["2m"]),
             (Kind::Time, "1.5", "1.5", &["1.5"]),
             (Kind::Time, "30", "30", &["30"]),
+            (Kind::Count, "3", "3", &["3"]),
+            (Kind::Size, "\"1.5GB\"", "1.5GB", &["1.5GB"]),
+            (Kind::Size, "4096", "4096", &["4096"]),
             (Kind::Switch, "true", "1", &["true"]),
             (Kind::Switch, "false", "No", &["false"]),
             (COLOUR, "\"never\"", "never", &["never"]),
@@ -115,6 +129,10 @@ mod tests {
             (Kind::Time, "0", "must be more than zero"),
             (Kind::Time, "true", "it takes a time"),
             (Kind::Switch, "\"true\"", "it takes `true` or `false`"),
+            (Kind::Count, "0", "at least 1"),
+            (Kind::Count, "\"3\"", "it takes a whole number"),
+            (Kind::Size, "\"much\"", "such as 500MB"),
+            (Kind::Size, "true", "it takes a size"),
             (COLOUR, "\"pink\"", "it takes `\"auto\"`, `\"never\"`"),
         ] {
             let refused = of_file(kind, file).expect_err(file);

@@ -18,7 +18,7 @@ pub(super) struct Key {
 }
 
 /// Every key, in the order in which they are shown.
-pub(super) const KEYS: [Key; 12] = [
+pub(super) const KEYS: [Key; 15] = [
     Key {
         name: "backend",
         kind: Kind::Text,
@@ -53,6 +53,27 @@ pub(super) const KEYS: [Key; 12] = [
         variable: "HIBERNACULUM_CHECKPOINT_STORE",
         default: "the backend's own, if it has one",
         about: "Where checkpoints are kept: a directory, `s3://BUCKET/PREFIX`, or `memory:`",
+    },
+    Key {
+        name: "checkpoint-keep",
+        kind: Kind::Count,
+        variable: "HIBERNACULUM_CHECKPOINT_KEEP",
+        default: "all",
+        about: "How many checkpoints of each session, and of each name, are kept: the newest",
+    },
+    Key {
+        name: "checkpoint-max-age",
+        kind: Kind::Time,
+        variable: "HIBERNACULUM_CHECKPOINT_MAX_AGE",
+        default: "for ever",
+        about: "How long checkpoints are kept, such as `7d`",
+    },
+    Key {
+        name: "checkpoint-max-bytes",
+        kind: Kind::Size,
+        variable: "HIBERNACULUM_CHECKPOINT_MAX_BYTES",
+        default: "no limit",
+        about: "How much all checkpoints of the store may take: the newest that fit are kept",
     },
     Key {
         name: "preload",

@@ -84,7 +84,8 @@ impl<'a> Drive<'a> {
         for warning in &saved.warnings {
             self.output.remark(warning).await?;
         }
-        Ok(())
+        // The backend does it in the background, which would end with this program.
+        self.args.place.backend_args().tidy_store().await
     }
 
     /// Has threads waited for, `atexit` run and files closed. Of a session whose state is lost, nothing of the program is left that could do it.

@@ -96,6 +96,109 @@ fn what_one_hib_saves_another_lists_shows_restores_and_removes() {
     assert_eq!(den.told(["checkpoint", "list"]), "nothing is saved\n");
 }
 
+/// The names of what is there, the oldest first; `-` is what has none.
+fn names(listed: &[Value]) -> Vec<&str> {
+    listed.iter().map(|info| info["name"].as_str().unwrap_or("-")).collect()
+}
+
+#[test]
+fn what_is_old_is_told_and_deleted_by_hand() {
+    let den = Den::new();
+    for name in ["model", "notes", "model", "model"] {
+        den.told(["run", "--checkpoint-after", name, "-c", "n = 1"]);
+    }
+    let all = den.listed();
+    let [oldest, second] = [0, 2].map(|index: usize| all[index]["id"].as_str().unwrap());
+
+    let dry = den.told(["checkpoint", "prune", "--keep", "1", "--dry-run"]);
+    let lines: Vec<_> = dry.lines().collect();
+    assert_eq!(lines.len(), 2, "{dry}");
+    for (line, id) in lines.iter().zip([second, oldest]) {
+        assert!(line.starts_with(&format!("{id} would be deleted: model, ")), "the newest first: {dry}");
+    }
+    assert_eq!(den.listed(), all, "a dry run deletes nothing");
+    let json = den.told(["checkpoint", "prune", "--keep", "2", "-n", "--json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["dry_run"], &json["checkpoints"]), (&json!(true), &json!([all[0]])));
+
+    let done = den.told(["checkpoint", "prune", "--keep", "1"]);
+    assert!(done.contains(&format!("{oldest} is deleted: model, ")), "{done}");
+    assert_eq!(names(&den.listed()), ["notes", "model"]);
+    assert_eq!(
+        den.told(["checkpoint", "prune", "--max-age", "7d"]),
+        "nothing is too old, too many or too large\n"
+    );
+    assert_eq!(
+        den.told(["checkpoint", "prune", "--max-bytes", "1GB"]),
+        "nothing is too old, too many or too large\n"
+    );
+    // Everything is older than a millisecond, and nothing fits into a byte.
+    let fits = den.told(["checkpoint", "prune", "--max-bytes", "1B", "--dry-run"]);
+    assert_eq!(fits.lines().count(), 2, "{fits}");
+    den.told(["checkpoint", "prune", "--max-age", "1ms"]);
+    assert_eq!(den.listed(), Vec::<Value>::new());
+}
+
+#[test]
+fn what_is_kept_is_said_by_flag_variable_or_file_and_seen_to_after_a_save() {
+    let den = Den::new();
+    let save = |words: &[&str], variable: Option<&str>, file: &str| {
+        let config = den.0.path().join("config.toml");
+        std::fs::write(&config, file).unwrap();
+        let mut command = hib(["checkpoint", "save", "model", "-c", "n = 1"])
+            .command(|command| {
+                command.args(words).arg("--config").arg(&config);
+            })
+            .env("HIBERNACULUM_CHECKPOINT_STORE", &den.store())
+            .directory(&den.workdir());
+        if let Some(value) = variable {
+            command = command.env("HIBERNACULUM_CHECKPOINT_KEEP", value);
+        }
+        let ran = command.run();
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        den.listed().len()
+    };
+    assert_eq!(save(&[], None, ""), 1);
+    assert_eq!(save(&[], None, ""), 2, "all is kept where nothing is said");
+    assert_eq!(save(&[], None, ""), 3);
+    assert_eq!(save(&["--checkpoint-keep", "3"], Some("1"), ""), 3, "a flag beats the variable");
+    assert_eq!(save(&[], Some("2"), "checkpoint-keep = 3"), 2, "and that the file");
+    assert_eq!(save(&[], None, "checkpoint-keep = 1\ncheckpoint-max-age = \"7d\""), 1);
+    assert_eq!(save(&[], None, "checkpoint-max-bytes = 1"), 0, "nothing fits");
+    // What is configured is what a prune keeps, unless that says something else.
+    for _ in 0..2 {
+        save(&[], None, "");
+    }
+    let kept = hib(["checkpoint", "prune", "--dry-run"])
+        .env("HIBERNACULUM_CHECKPOINT_STORE", &den.store())
+        .env("HIBERNACULUM_CHECKPOINT_KEEP", "1")
+        .directory(&den.workdir())
+        .run();
+    assert_eq!((kept.code, kept.stdout.lines().count()), (Some(0), 1), "{kept:?}");
+}
+
+#[test]
+fn a_prune_that_is_not_told_what_to_keep_deletes_nothing() {
+    let den = Den::new();
+    den.told(["checkpoint", "save", "model", "-c", "n = 1"]);
+    for (words, code) in [
+        (&["checkpoint", "prune"][..], "checkpoint.no_rule"),
+        (&["checkpoint", "prune", "--keep", "0"], "--keep"),
+        (&["checkpoint", "prune", "--max-bytes", "much"], "such as 500MB"),
+        (&["checkpoint", "prune", "--max-age", "soon"], "such as 500ms"),
+    ] {
+        let refused = hib([])
+            .command(|command| {
+                command.args(words);
+            })
+            .env("HIBERNACULUM_CHECKPOINT_STORE", &den.store())
+            .run();
+        assert_eq!(refused.code, Some(2), "{words:?}: {refused:?}");
+        assert!(refused.stderr.contains(code), "{words:?}: {refused:?}");
+    }
+    assert_eq!(names(&den.listed()), ["model"]);
+}
+
 #[test]
 fn code_that_failed_is_not_saved() {
     let den = Den::new();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::ByteSize;
 
 /// What [`crate::CheckpointStore::collect`] keeps. Each rule that is set is kept; unset ones delete nothing. The newest checkpoint of a session goes only
-/// by age or by size.
+/// by age, by size, or by its name, where the rule for that is set.
 ///
 /// ```
 /// use std::time::Duration;
@@ -21,6 +21,8 @@ use crate::ByteSize;
 pub struct Retention {
     /// So many checkpoints of each session, the newest; 0 is as good as 1.
     pub keep_last: Option<usize>,
+    /// So many checkpoints of each name, the newest, whosever sessions they are of; 0 is as good as 1. What has no name is not counted.
+    pub keep_named: Option<usize>,
     /// Checkpoints and snapshots that are no older.
     pub max_age: Option<Duration>,
     /// The newest checkpoints and snapshots that take no more than so many stored bytes together; a blob that several share counts once.
@@ -32,6 +34,13 @@ impl Retention {
     #[must_use]
     pub fn keep_last(mut self, count: usize) -> Self {
         self.keep_last = Some(count);
+        self
+    }
+
+    /// Keeps so many of each name, and at least the newest: for names that are used again by one session after the other.
+    #[must_use]
+    pub fn keep_named(mut self, count: usize) -> Self {
+        self.keep_named = Some(count);
         self
     }
 
@@ -47,6 +56,21 @@ impl Retention {
     pub fn max_bytes(mut self, bytes: ByteSize) -> Self {
         self.max_bytes = Some(bytes);
         self
+    }
+}
+
+impl Retention {
+    /// Whether no rule is set: then nothing is ever deleted.
+    ///
+    /// ```
+    /// use hibernaculum_core::Retention;
+    ///
+    /// assert!(Retention::default().keeps_all());
+    /// assert!(!Retention::default().keep_last(3).keeps_all());
+    /// ```
+    #[must_use]
+    pub fn keeps_all(&self) -> bool {
+        *self == Self::default()
     }
 }
 

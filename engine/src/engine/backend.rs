@@ -261,7 +261,12 @@ impl<P: Provider> Engine<P> {
             let problem = "it was closed before it was ready".to_owned();
             Err(SessionError::Start { problem, source: None }.into())
         });
-        result?;
+        if let Err(error) = result {
+            // Its id is free again when the error is told: who tries again may want the same.
+            self.inner.close(&port).await;
+            unclaimed.claim();
+            return Err(error);
+        }
         unclaimed.claim();
         Ok(port.info())
     }

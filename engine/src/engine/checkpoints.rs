@@ -7,6 +7,7 @@ use hibernaculum_core::{
     CheckpointError, CheckpointId, CheckpointInfo, CheckpointKind, CheckpointRequest, Error, ExecutionId,
     Feature, Manifest, SandboxCheckpoints, SandboxId, SessionId, SessionInfo, SessionSpec,
 };
+use tokio::sync::oneshot;
 
 use super::adoption::LiveMemo;
 use super::live::{self, Live};
@@ -14,7 +15,7 @@ use super::sandbox::Sandbox;
 use super::{Engine, Inner};
 use crate::failure;
 use crate::provider::Provider;
-use crate::session::{Port, StateRequest};
+use crate::session::{Afterword, Port, StateRequest};
 
 #[async_trait]
 impl<P: Provider> SandboxCheckpoints for Engine<P> {
@@ -70,7 +71,7 @@ impl<P: Provider> SandboxCheckpoints for Engine<P> {
         let request = StateRequest::Restore { checkpoint: *checkpoint, number: live.number };
         let inner = Arc::clone(&self.inner);
         let restoring = self.inner.runtime.spawn(async move {
-            let result = port.change(request).await;
+            let result = port.change(request, None).await;
             inner.forget_if_unknown(live.info.id, &result);
             result
         });
@@ -149,7 +150,7 @@ impl<P: Provider> Engine<P> {
         }
         let port = self.inner.port(*session)?;
         // Once it is on its way it is done, whoever waits.
-        let settling = self.inner.runtime.spawn(async move { port.change(request).await });
+        let settling = self.inner.runtime.spawn(async move { port.change(request, None).await });
         settling.await.map_err(|_| failure::ended("settling a transaction"))?.map(drop)
     }
 }
@@ -161,7 +162,9 @@ impl<P: Provider> Inner<P> {
         let sandbox = self.sandbox(self.home(session)?)?;
         let limits = sandbox.live_limits();
         self.registry().live.begin(sandbox.id(), limits)?;
-        let made = self.freeze_within(&port, &sandbox, name).await;
+        // Until it is registered: a session whose process dies meanwhile goes back to this one.
+        let (_noted, afterword) = oneshot::channel();
+        let made = self.freeze_within(&port, &sandbox, name, afterword).await;
         if let Ok(live) = &made {
             sandbox.remember(live.info.id.to_string(), &LiveMemo::from(live)).await;
         }
@@ -174,6 +177,7 @@ impl<P: Provider> Inner<P> {
         port: &Port,
         sandbox: &Sandbox<P>,
         name: Option<String>,
+        afterword: Afterword,
     ) -> Result<Live, Error> {
         let limits = sandbox.live_limits();
         if limits.memory.is_some() {
@@ -181,7 +185,7 @@ impl<P: Provider> Inner<P> {
         }
         let mut info = CheckpointInfo::new(CheckpointId::new(), CheckpointKind::Live, port.id());
         let checkpoint = info.id;
-        info.warnings = port.change(StateRequest::Freeze { checkpoint }).await?;
+        info.warnings = port.change(StateRequest::Freeze { checkpoint }, Some(afterword)).await?;
         info.parent = port.go_on_from(checkpoint);
         info.name = name;
         Ok(Live { info, sandbox: sandbox.id(), number: port.number() })

@@ -8,12 +8,13 @@ use hibernaculum_core::{
     CheckpointStore, CheckpointWriter, ConfigError, Error, Feature, Features, Manifest,
     SandboxExecution as _, SandboxId, SessionId, SessionInfo, SessionSpec, Timeout, Unsupported,
 };
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::{Engine, Inner};
 use crate::config::EngineConfig;
 use crate::provider::Provider;
-use crate::session::{Port, describe};
+use crate::session::{Afterword, Port, describe};
 
 /// How often the store is seen to, at most.
 const BETWEEN_COLLECTIONS: Duration = Duration::from_mins(5);
@@ -73,10 +74,13 @@ impl<P: Provider> Engine<P> {
     /// Saves and publishes a session's state.
     async fn saved(&self, port: &Port, request: CheckpointRequest) -> Result<CheckpointRecord, Error> {
         let writer = self.inner.store()?.begin().await?;
-        let record = self.recorded(port, request, &writer).await?;
+        // A session whose process dies meanwhile goes back to this one.
+        let (noted, afterword) = oneshot::channel();
+        let record = self.recorded(port, request, &writer, Some(afterword)).await?;
         writer.publish_checkpoint(&record).await?;
         port.note_line(record.info.id);
         port.go_on_from(record.info.id);
+        drop::<oneshot::Sender<()>>(noted);
         self.inner.tidy();
         Ok(record)
     }
@@ -87,6 +91,7 @@ impl<P: Provider> Engine<P> {
         port: &Port,
         request: CheckpointRequest,
         writer: &Arc<dyn CheckpointWriter>,
+        afterword: Option<Afterword>,
     ) -> Result<CheckpointRecord, Error> {
         let store = self.inner.store()?;
         let name = named(request.name)?;
@@ -96,7 +101,7 @@ impl<P: Provider> Engine<P> {
             Some(line) => store.checkpoint(&line).await.ok(),
             None => None,
         };
-        let saved = port.save(writer, parent.as_ref(), request.limits, timeout).await?;
+        let saved = port.save(writer, parent.as_ref(), request.limits, timeout, afterword).await?;
         let (raw, size) = saved.sizes();
         let session = port.info();
         let mut info = CheckpointInfo::new(CheckpointId::new(), CheckpointKind::Portable, session.id);
@@ -112,9 +117,11 @@ impl<P: Provider> Engine<P> {
     async fn loaded(&self, port: &Port, record: CheckpointRecord) -> Result<(), Error> {
         let (store, checkpoint) = (self.inner.store()?, record.info.id);
         let timeout = Timeout::After(CheckpointRequest::TIMEOUT);
-        let restored = port.load(store, record, timeout).await?;
+        let (noted, afterword) = oneshot::channel();
+        let restored = port.load(store, record, timeout, Some(afterword)).await?;
         port.note_line(checkpoint);
         port.go_on_from(checkpoint);
+        drop::<oneshot::Sender<()>>(noted);
         tracing::debug!(%checkpoint, count = restored.count, warnings = ?restored.warnings, "restored");
         port.warn(restored.warnings);
         Ok(())

@@ -110,7 +110,7 @@ impl<P: Provider> Engine<P> {
 
     async fn state_of(&self, port: Arc<Port>, writer: &Arc<dyn CheckpointWriter>) -> Result<State, Error> {
         let id = port.id();
-        match self.recorded(&port, CheckpointRequest::portable(), writer).await {
+        match self.recorded(&port, CheckpointRequest::portable(), writer, None).await {
             Ok(state) => Ok(State::Saved(Box::new(SnapshotSession::new(id, state)))),
             Err(Error::Session(SessionError::Closed { .. })) => Ok(State::None(None)),
             Err(Error::Session(SessionError::Crashed { cause, .. })) => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hibernaculum_core::{ExecutionRequest, InputToken, Timeout};
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::names::Question;
@@ -56,19 +57,29 @@ pub(crate) struct Job {
     pub(super) deadline: Option<Instant>,
     /// What its outcome has to warn of, known before it began.
     pub(super) warnings: Vec<String>,
+    /// Ends once its caller has put down what came of it, such as where a checkpoint is: a recovery waits for that.
+    pub(super) afterword: Option<Afterword>,
 }
+
+/// See [`Job::afterword`]. Nothing is ever sent: it is the sender's end that tells.
+pub(crate) type Afterword = oneshot::Receiver<()>;
 
 impl Job {
     pub(super) fn new(work: Work, timeout: Timeout, ring: Arc<Ring>) -> Self {
         let admitted = Instant::now();
         // A timeout beyond what the clock can hold is as good as none.
         let deadline = timeout.limit().and_then(|limit| admitted.checked_add(limit));
-        Self { work, ring, admitted, deadline, warnings: Vec::new() }
+        Self { work, ring, admitted, deadline, warnings: Vec::new(), afterword: None }
     }
 
     /// Whether it is an execution of a caller's.
     pub(super) fn is_code(&self) -> bool {
         matches!(self.work, Work::Code(_))
+    }
+
+    /// Whether it keeps the state: what happened to that before belongs to what is kept.
+    pub(super) fn keeps_state(&self) -> bool {
+        matches!(self.work, Work::Save(_) | Work::State(StateRequest::Freeze { .. }))
     }
 
     /// Whether nobody wants it any more.

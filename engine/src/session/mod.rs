@@ -39,6 +39,7 @@ mod ring;
 mod state;
 
 pub(crate) use actor::{Actor, Found, Parts, Recall, Sought, passed_over};
+pub(crate) use job::Afterword;
 pub(crate) use merge::{RawPiece, TextPiece};
 pub(crate) use names::{Answer, Question};
 pub(crate) use port::Port;

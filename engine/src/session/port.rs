@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::actor::Ask;
-use super::job::{Job, Work};
+use super::job::{Afterword, Job, Work};
 use super::names::{Answer, Asked, Question};
 use super::ring::Ring;
 use super::state::StateRequest;
@@ -102,22 +102,24 @@ impl Port {
             return Err(ExecutionError::CodeTooLarge { bytes, limit }.into());
         }
         let (id, limits, timeout) = (request.id, request.output, request.timeout);
-        self.admit(id, limits, timeout, Work::Code(request))
+        self.admit(id, limits, timeout, Work::Code(request), None)
     }
 
     /// Puts a question about names into the queue, and waits for the answer.
     pub(crate) async fn ask(&self, question: Question, timeout: Timeout) -> Result<Answer, Error> {
         question.validate()?;
         let asked = Asked::new(self.id, &question);
-        let execution =
-            self.admit(ExecutionId::new(), OutputLimits::default(), timeout, Work::Names(question))?;
+        let execution = self.admit_with(None, timeout, Work::Names(question))?;
         asked.read(execution.await?)
     }
 
     /// Puts a request about the whole state into the queue, and waits until it is done: what there is to warn of.
-    pub(crate) async fn change(&self, request: StateRequest) -> Result<Vec<String>, Error> {
-        let (limits, timeout) = (OutputLimits::default(), Timeout::default());
-        let execution = self.admit(ExecutionId::new(), limits, timeout, Work::State(request))?;
+    pub(crate) async fn change(
+        &self,
+        request: StateRequest,
+        afterword: Option<Afterword>,
+    ) -> Result<Vec<String>, Error> {
+        let execution = self.admit_with(afterword, Timeout::default(), Work::State(request))?;
         request.read(self.id, execution.await?)
     }
 
@@ -135,12 +137,23 @@ impl Port {
         self.book().number = number;
     }
 
-    pub(super) fn admit(
+    /// Admits what is no execution of a caller's.
+    pub(super) fn admit_with(
+        &self,
+        afterword: Option<Afterword>,
+        timeout: Timeout,
+        work: Work,
+    ) -> Result<Execution, Error> {
+        self.admit(ExecutionId::new(), OutputLimits::default(), timeout, work, afterword)
+    }
+
+    fn admit(
         &self,
         id: ExecutionId,
         limits: OutputLimits,
         timeout: Timeout,
         work: Work,
+        afterword: Option<Afterword>,
     ) -> Result<Execution, Error> {
         let mut book = self.book();
         if !(matches!(book.standing, Standing::Sealed) && matches!(work, Work::Save(_))) {
@@ -158,6 +171,7 @@ impl Port {
         let ring = Ring::new(id, limits, Arc::clone(&self.attention));
         let reader = ring.attach(0);
         let mut job = Job::new(work, timeout, Arc::clone(&ring));
+        job.afterword = afterword;
         let is_code = job.is_code();
         if is_code {
             job.warnings.append(&mut book.warnings);

@@ -19,6 +19,7 @@ cases! { "portable":
     a_checkpoint_branches_into_many_sessions [PORTABLE],
     a_hibernated_session_wakes_with_its_id_its_history_and_its_count [PORTABLE],
     a_session_that_could_not_hibernate_goes_on [PORTABLE],
+    what_was_lost_before_a_session_is_put_to_sleep_is_told_with_it [PORTABLE],
     a_restore_of_what_is_not_there_leaves_the_session [PORTABLE],
     a_portable_checkpoint_knows_its_parent [PORTABLE],
     a_deleted_portable_checkpoint_is_gone [PORTABLE],
@@ -173,6 +174,29 @@ async fn a_session_that_could_not_hibernate_goes_on(cx: &Context) -> Outcome {
     refused.expect_code("session.not_served")?;
     session.run("x").await?.expect_value("1")?;
     Ok(())
+}
+
+async fn what_was_lost_before_a_session_is_put_to_sleep_is_told_with_it(cx: &Context) -> Outcome {
+    let sandbox = cx.sandbox().await?;
+    let session = cx.session_with(SessionSpec::default()).await?;
+    let dies = "import os, threading\nx = 1\nthreading.Timer(0.05, os._exit, [7]).start()";
+    session.run(dies).await?.expect_completed()?;
+    eventually("the death is counted", || async {
+        let info = session.info().await.map_err(|error| error.to_string())?;
+        if info.crashes == 1 { Ok(()) } else { Err(format!("{info:?}")) }
+    })
+    .await?;
+    let is_told = |warnings: &[String]| warnings.iter().any(|warning| warning.contains("state was lost before"));
+    let saved = session.checkpoint(portable()).await?;
+    ensure("what is kept tells what was lost", is_told(&saved.warnings))?;
+    // No execution comes that could tell it.
+    let asleep = session.hibernate(portable()).await?;
+    ensure("what sleeps tells what was lost", is_told(&asleep.warnings))?;
+    ensure("the store knows it, too", is_told(&manifest(cx, &asleep.id).await?.info.warnings))?;
+    let woken = sandbox.wake(&asleep.id).await?;
+    woken.run("'x' in globals()").await?.expect_value("False")?;
+    let again = woken.checkpoint(portable()).await?;
+    ensure("it is told once", !is_told(&again.warnings))
 }
 
 async fn a_restore_of_what_is_not_there_leaves_the_session(cx: &Context) -> Outcome {

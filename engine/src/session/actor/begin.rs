@@ -5,6 +5,7 @@ use std::sync::Arc;
 use hibernaculum_core::{CheckpointId, EventKind, ExecutionRequest, RecoveryPolicy, StdinPolicy};
 use tokio::time::Instant;
 
+use super::end::before_it_was_kept;
 use super::{Actor, KILL_WAIT};
 use crate::sandbox::{Order, Start, loss};
 use crate::session::job::{Job, RunningJob, Work, wall_clock};
@@ -72,6 +73,10 @@ impl Actor {
                 job.warnings
                     .push(format!("{dropped} bytes of background output were dropped before this execution"));
             }
+        }
+        if job.keeps_state() && job.warnings.is_empty() {
+            // The next execution is told as well.
+            job.warnings.extend(before_it_was_kept(&self.losses));
         }
         self.number += 1;
         self.woken = None;

@@ -6,6 +6,7 @@ use hibernaculum_core::{
     CrashCause, Error, EventKind, Outcome, OutputStream, RecoveryPolicy, SandboxError, SessionError, Source,
     StateAfter, Status,
 };
+use tokio::sync::oneshot::error::TryRecvError;
 
 use super::{Actor, recall};
 use crate::session::job::{Job, RunningJob, wall_clock};
@@ -47,13 +48,15 @@ impl Actor {
     /// Tells how the running execution ended, as the session answered it, after the machine's step, if that is still to be taken.
     pub(super) fn finish(
         &mut self,
-        running: RunningJob,
+        mut running: RunningJob,
         executed: Executed,
         stop: Option<Stop>,
         state: StateAfter,
         input: Option<Input>,
     ) {
         let (ring, is_code) = (Arc::clone(&running.job.ring), running.job.is_code());
+        self.afterwords.retain_mut(|afterword| matches!(afterword.try_recv(), Err(TryRecvError::Empty)));
+        self.afterwords.extend(running.job.afterword.take());
         let at = crate::sandbox::timestamp(executed.at);
         match outcome::answered(running, executed, stop, state) {
             Ok(outcome) => {
@@ -168,15 +171,24 @@ impl Actor {
             running.job.warnings.extend(problems);
             self.tell_died(running, cause.clone(), stop, state);
         }
-        for job in self.queue.iter_mut().filter(|job| job.is_code()) {
-            job.warnings.extend(before.iter().cloned());
-            was_told = true;
+        for job in &mut self.queue {
+            if job.is_code() {
+                job.warnings.extend(before.iter().cloned());
+                was_told = true;
+            } else if job.keeps_state() {
+                job.warnings.extend(before_it_was_kept(&before));
+            }
         }
         self.losses = if was_told { Vec::new() } else { before };
     }
 
     /// No process could be started for the session.
     pub(super) fn refused(&mut self, error: Error) {
+        let is_gone = matches!(error, Error::Sandbox(SandboxError::Lost { .. }));
+        if is_gone && self.opened.is_none() && self.parts.lost.borrow().is_some() {
+            // It is not the session that crashed for good: whoever asks now is told what they are told in a moment.
+            return self.apply(Input::SandboxGone);
+        }
         if self.recalls_again(&error) || self.tries_again() {
             return;
         }
@@ -264,4 +276,9 @@ impl Actor {
         self.parts.port.ended(None);
         ring.push(EventKind::Finished(Box::new(outcome)), wall_clock());
     }
+}
+
+/// What happened before an execution, as it is told of what keeps the state: that may be all that is left of the session.
+pub(super) fn before_it_was_kept(before: &[String]) -> impl Iterator<Item = String> {
+    before.iter().map(|line| line.replace("before this execution", "before this was kept"))
 }

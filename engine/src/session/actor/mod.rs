@@ -47,7 +47,7 @@ pub(crate) use self::recall::{Found, Recall, Sought, passed_over};
 use super::alarm::Alarm;
 use super::background::Background;
 use super::decode::Decoder;
-use super::job::{Job, RunningJob};
+use super::job::{Afterword, Job, RunningJob};
 use super::link::{Connecting, Link, LinkEvent, connected};
 use super::machine::{Input, State, step};
 use super::merge::Merge;
@@ -156,6 +156,8 @@ pub(crate) struct Actor {
     attempts: u32,
     /// The way back to a checkpoint, after a death.
     recovery: Option<Recovery>,
+    /// Of what was answered, and whose callers have yet to put down what came of it.
+    afterwords: Vec<Afterword>,
     /// Whether it is not known yet where the session is: nothing that is told of it can be delivered.
     is_adopting: bool,
 }
@@ -193,6 +195,7 @@ impl Actor {
             swap: None,
             attempts: 0,
             recovery: None,
+            afterwords: Vec::new(),
             is_adopting: false,
         };
         actor.is_adopting = actor.parts.is_adopted;

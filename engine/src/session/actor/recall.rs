@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use hibernaculum_core::{
     CheckpointId, CheckpointRecord, CheckpointRequest, CheckpointStore, CrashCause, Error, EventKind,
-    RestoredFrom, SessionId, StateAfter, Timeout,
+    RecoveryPolicy, RestoredFrom, SessionId, StateAfter, Timeout,
 };
 use tokio::time::Instant;
 
@@ -142,9 +142,12 @@ impl Actor {
         (self.number, self.attempts, self.ladder) = (0, 0, None);
         let port = &self.parts.port;
         port.note_number(0);
-        let (session, last) = (port.id(), port.info().checkpoint);
+        let (port, afterwords) = (Arc::clone(port), std::mem::take(&mut self.afterwords));
         let (recall, except) = (Arc::clone(&self.parts.recall), recovery.exhausted());
         recovery.stage = Stage::Finding(Box::pin(async move {
+            // What was kept just before the death may not have been put down yet.
+            let _ = tokio::time::timeout(LOOK, futures_util::future::join_all(afterwords)).await;
+            let (session, last) = (port.id(), port.info().checkpoint);
             let looking = tokio::time::timeout(LOOK, recall.newest(session, last, &except));
             looking.await.unwrap_or_else(|_| Err(failure::timeout("looking for a checkpoint", LOOK)))
         }));
@@ -211,6 +214,22 @@ impl Actor {
         recovery.stage = found.map_or(Stage::Afresh, Stage::Connecting);
         self.link = Link::Connecting(self.dial(branch, false));
         self.recovery = Some(recovery);
+    }
+
+    /// A fresh process is there where a guard was to take over, which ended before it could: whether the session goes back to a checkpoint instead.
+    /// The process goes first: it would be in the way of a copy.
+    pub(super) fn recalls_instead(&mut self) -> bool {
+        let is_lost = matches!(self.state, State::Restoring(_)) && self.recovery.is_none();
+        if !is_lost || self.parts.spec.recovery != RecoveryPolicy::FromCheckpoint {
+            return false;
+        }
+        if let Some(running) = self.running.take() {
+            self.flush_decoders(&running);
+            self.running = Some(running);
+        }
+        self.begin_anew();
+        self.give_up_load();
+        true
     }
 
     /// The process that is to hold the state could not be had: whether another attempt is made.

@@ -158,6 +158,7 @@ impl Actor {
                 self.warn_of_ended(*ended);
                 self.apply(Input::Restored);
             }
+            _ if self.recalls_instead() => {}
             _ => self.apply(Input::Connected),
         }
     }

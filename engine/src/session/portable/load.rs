@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use futures_util::stream::StreamExt as _;
 use hibernaculum_core::{
-    CheckpointError, CheckpointRecord, CheckpointStore, Error, Execution, ExecutionId, OutputLimits,
-    StoredBlob, Timeout,
+    CheckpointError, CheckpointRecord, CheckpointStore, Error, Execution, StoredBlob, Timeout,
 };
 use tokio::sync::mpsc;
 
@@ -13,7 +12,7 @@ use super::manifest::{self, FORMAT, Wants};
 use super::{LoadWork, Piece, answer};
 use crate::failure;
 use crate::session::Port;
-use crate::session::job::Work;
+use crate::session::job::{Afterword, Work};
 use crate::wire::messages::CheckpointLoad;
 use crate::wire::text::MAX_INLINE;
 
@@ -38,9 +37,10 @@ impl Port {
         store: &Arc<dyn CheckpointStore>,
         record: CheckpointRecord,
         timeout: Timeout,
+        afterword: Option<Afterword>,
     ) -> Result<Restored, Error> {
         let (work, loading) = Loading::of(record, Arc::clone(store))?;
-        let execution = self.admit(ExecutionId::new(), OutputLimits::default(), timeout, work)?;
+        let execution = self.admit_with(afterword, timeout, work)?;
         loading.finish(execution).await
     }
 }

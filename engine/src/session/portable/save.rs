@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use hibernaculum_core::{
-    ByteSize, CheckpointError, CheckpointLimits, CheckpointRecord, CheckpointWriter, Error, ExecutionId,
-    OutputLimits, RecordBlob, StoredBlob, Timeout,
+    ByteSize, CheckpointError, CheckpointLimits, CheckpointRecord, CheckpointWriter, Error, RecordBlob,
+    StoredBlob, Timeout,
 };
 use tokio::sync::mpsc;
 
@@ -14,7 +14,7 @@ use super::manifest;
 use super::{SaveWork, Sent, answer};
 use crate::failure;
 use crate::session::Port;
-use crate::session::job::Work;
+use crate::session::job::{Afterword, Work};
 use crate::wire::messages::{CheckpointSave, SaveLimits};
 
 /// Blobs that wait between the session and the store.
@@ -50,6 +50,7 @@ impl Port {
         parent: Option<&CheckpointRecord>,
         limits: CheckpointLimits,
         timeout: Timeout,
+        afterword: Option<Afterword>,
     ) -> Result<Saved, Error> {
         let mut store = Storing::new(writer, parent);
         let have: Vec<&String> = store.known.keys().collect();
@@ -62,7 +63,7 @@ impl Port {
         // The number is the actor's to give.
         let call = CheckpointSave { execution: 0, have: have.into(), limits };
         let work = Work::Save(Box::new(SaveWork { call, intake }));
-        let execution = self.admit(ExecutionId::new(), OutputLimits::default(), timeout, work)?;
+        let execution = self.admit_with(afterword, timeout, work)?;
         // Whichever fails first ends the other: an execution that nobody awaits is interrupted.
         let (result, ()) = tokio::try_join!(async { execution.await }, store.take(blobs, self))?;
         let (mut answer, mut warnings) = answer(self.id(), DOING, result)?;
