@@ -14,7 +14,7 @@ use crate::ByteSize;
 /// use hibernaculum_core::{ByteSize, Retention};
 ///
 /// let week = Duration::from_secs(7 * 24 * 3600);
-/// let retention = Retention::default().keep_last(5).max_age(week).max_bytes(ByteSize::gib(20));
+/// let retention = Retention::default().keep_last(5).keep_named(3).max_age(week).max_bytes(ByteSize::gib(20));
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -37,7 +37,7 @@ impl Retention {
         self
     }
 
-    /// Keeps so many of each name, and at least the newest: for names that are used again by one session after the other.
+    /// Keeps so many of each name, and at least the newest: for names that are used again by one session after the other. Unset: all of them.
     #[must_use]
     pub fn keep_named(mut self, count: usize) -> Self {
         self.keep_named = Some(count);
