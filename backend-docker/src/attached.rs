@@ -11,8 +11,9 @@ use bollard::Docker;
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder,
-    StartContainerOptions,
+    StartContainerOptions, WaitContainerOptionsBuilder,
 };
+use futures_util::StreamExt as _;
 use hibernaculum_core::Error;
 use hibernaculum_engine::Tail;
 use tokio::runtime::Handle;
@@ -77,6 +78,16 @@ impl Removal {
     /// Of a container that somebody else made.
     pub(crate) fn of(docker: Docker, name: String) -> Self {
         Self { docker, name, runtime: Handle::current(), is_due: true }
+    }
+
+    /// Waits until it runs no more.
+    pub(crate) async fn ended(&self) {
+        let options = WaitContainerOptionsBuilder::default().condition("not-running").build();
+        let ended = self.docker.wait_container(&self.name, Some(options)).next().await;
+        // One that failed, or is not there any more, is an error as well.
+        if let Some(Err(bollard::errors::Error::RequestTimeoutError)) = ended {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// It is not to be removed.

@@ -14,8 +14,7 @@ use std::time::Duration;
 
 use bollard::models::{ContainerConfig, ContainerCreateBody, HostConfig};
 use bollard::query_parameters::{
-    CommitContainerOptionsBuilder, CreateImageOptionsBuilder, TagImageOptionsBuilder,
-    WaitContainerOptionsBuilder,
+    CommitContainerOptionsBuilder, TagImageOptionsBuilder, WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt as _;
 use hibernaculum_core::{Error, SandboxError, Source};
@@ -28,6 +27,8 @@ use crate::daemon::Daemon;
 use crate::image::{self, BUILT, Image};
 use crate::owner;
 use crate::prepare::runner_volume;
+use crate::pull::pull;
+use crate::trouble::shown;
 
 /// What an image is based on unless somebody says otherwise.
 const BASE: &str = "python:3.13-slim";
@@ -113,7 +114,7 @@ impl ImageBuild {
         self
     }
 
-    /// The image to begin with. It needs CPython 3.8 or newer as `python3`, and pip where there are requirements.
+    /// The image to begin with; without a tag or a digest: its tag `latest`. It needs CPython 3.8 or newer as `python3`, and pip where there are requirements.
     ///
     /// ```
     /// let build = hibernaculum_backend_docker::ImageBuild::new().from("python:3.12");
@@ -135,7 +136,8 @@ impl ImageBuild {
         self
     }
 
-    /// Whether the base may be pulled from its registry where the engine does not have it. Unset: it may.
+    /// Whether the base may be pulled from its registry where the engine does not have it. Unset: it may. No credentials are sent: a private base is pulled
+    /// by `docker pull` before.
     ///
     /// ```
     /// let offline = hibernaculum_backend_docker::ImageBuild::new().pull(false);
@@ -203,15 +205,12 @@ impl ImageBuild {
             return Ok(found);
         }
         if self.may_pull {
-            let options = CreateImageOptionsBuilder::default().from_image(&self.base).build();
-            let mut pulling = daemon.docker.create_image(Some(options), None, None);
-            while let Some(step) = pulling.next().await {
-                let step = step.map_err(|error| {
-                    self.failed("its base could not be pulled".to_owned(), Some(Source::new(error)))
-                })?;
-                let words = [step.id, step.status].into_iter().flatten().collect::<Vec<_>>().join(": ");
-                (self.progress)(&Tail::printable(words.as_bytes()));
-            }
+            pull(&daemon.docker, &self.base, &*self.progress).await.map_err(|error| {
+                self.failed(
+                    format!("its base could not be pulled: {}", shown(&error)),
+                    Some(Source::new(error)),
+                )
+            })?;
             if let Some(found) = image::find(&daemon.docker, &self.base).await? {
                 return Ok(found);
             }
@@ -260,7 +259,10 @@ impl ImageBuild {
         removal.run().await;
         Ok(made
             .map_err(|error| {
-                self.failed("what pip installed could not be kept".to_owned(), Some(Source::new(error)))
+                self.failed(
+                    format!("what pip installed could not be kept: {}", shown(&error)),
+                    Some(Source::new(error)),
+                )
             })?
             .id)
     }
@@ -269,7 +271,10 @@ impl ImageBuild {
         let options = TagImageOptionsBuilder::default().repo(BUILT).tag(tag).build();
         let named = daemon.docker.tag_image(id, Some(options)).await;
         named.map_err(|error| {
-            self.failed("the engine did not take its name".to_owned(), Some(Source::new(error)))
+            self.failed(
+                format!("the engine did not take its name: {}", shown(&error)),
+                Some(Source::new(error)),
+            )
         })
     }
 

@@ -35,6 +35,7 @@ mod owner;
 mod place;
 mod prepare;
 mod provider;
+mod pull;
 mod reap;
 mod relay;
 mod room;

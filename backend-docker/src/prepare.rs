@@ -18,6 +18,7 @@ use bollard::query_parameters::RemoveVolumeOptionsBuilder;
 use hibernaculum_core::{Error, SandboxError};
 use hibernaculum_engine::Tail;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::sleep;
 
 use crate::attached::{Attached, launch};
 use crate::container::{RUNNER, attached, closed, words};
@@ -33,6 +34,8 @@ pub(crate) const LABEL: &str = "hibernaculum.runner";
 pub(crate) const IMAGE: &str = "hibernaculum.image";
 /// How much its output may be.
 const ANSWER: u64 = 64 * 1024;
+/// How long its last words may be on their way.
+const DRAIN: Duration = Duration::from_secs(1);
 /// How long the preparation may be left over: the program that makes it may be gone.
 const TTL: Duration = Duration::from_mins(10);
 
@@ -109,10 +112,25 @@ async fn run(daemon: &Daemon, image: &Image, volume: &str) -> Result<(), Error> 
     };
     let bundle = hibernaculum_runner::bundle();
     let length = u32::try_from(bundle.len()).unwrap_or(u32::MAX).to_be_bytes();
-    // One that will not do ends before it has read everything, and says why.
-    let _ = stdin.write_all(&[&length[..], &bundle].concat()).await;
+    let message = [&length[..], &bundle].concat();
     let mut said = Vec::new();
-    let _ = (&mut stdout).take(ANSWER).read_to_end(&mut said).await;
+    let answered = async { (&mut stdout).take(ANSWER).read_to_end(&mut said).await };
+    let told = async {
+        // One that will not do ends before it has read everything, and says why: then nobody may ever read the rest.
+        let _ = stdin.write_all(&message).await;
+        std::future::pending::<()>().await;
+    };
+    // Where it ends at once the engine may forget to close what is attached to it.
+    let ended = async {
+        removal.ended().await;
+        sleep(DRAIN).await;
+    };
+    tokio::select! {
+        biased;
+        _ = answered => {}
+        () = told => {}
+        () = ended => {}
+    }
     removal.run().await;
     let said = String::from_utf8_lossy(&said).into_owned();
     if said.lines().any(|line| line == "hibernaculum-prepared") {

@@ -22,6 +22,7 @@ mod limits;
 mod loosened;
 mod networks;
 mod proxy;
+mod pulls;
 mod scene;
 
 use std::process::ExitCode;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         limits::TESTS,
         loosened::TESTS,
         networks::TESTS,
+        pulls::TESTS,
     ];
     let trials = modules.into_iter().flatten().map(|test| {
         let missing = missing.clone();

@@ -99,7 +99,7 @@ error_family! {
             code: "sandbox.image_build",
             what: "no image could be made of {base}: {problem}",
             why: "pulling the base, installing the requirements or keeping the result failed",
-            how: "read the message above; `docker run --rm -it {base} python3 -m pip install …` shows the same by hand",
+            how: "read the message above; `docker pull {base}` and `docker run --rm -it {base} python3 -m pip install …` show the same by hand",
             retry: Retry::Safe,
             test: "docker: a_requirement_that_cannot_be_had_is_told_in_pips_words",
         }

@@ -27,4 +27,8 @@ impl Death {
     pub(super) fn of_sandbox(problem: String) -> Self {
         Self { cause: CrashCause::SandboxStopped { problem }, is_guarded: false, pid: None }
     }
+
+    pub(super) fn is_of_sandbox(&self) -> bool {
+        matches!(self.cause, CrashCause::SandboxStopped { .. })
+    }
 }

@@ -149,7 +149,20 @@ impl Actor {
                 self.refused(failure::ended(&format!("connecting to a process: {problem}")));
             }
             Some(Told::Stopped(problem)) => self.died(Death::of_sandbox(problem)),
-            None => self.apply(Input::SandboxGone),
+            None => {
+                self.bury_with_the_sandbox();
+                self.apply(Input::SandboxGone);
+            }
+        }
+    }
+
+    /// The sandbox was stopped and does not come back, and that was told before all that the process had said was there: what ran crashed all the same.
+    fn bury_with_the_sandbox(&mut self) {
+        if self.swap.is_none() && self.death.as_ref().is_some_and(Death::is_of_sandbox) {
+            self.link = Link::Over;
+            self.merge.close();
+            self.deliver();
+            self.bury();
         }
     }
 
