@@ -34,17 +34,21 @@ const BYTES: usize = 256;
 const MEGABYTES: u32 = 100;
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(figures());
+    // The service has threads of its own, as it is elsewhere; what is measured has one, as the figures of `hib bench` have: a future that `block_on` drives
+    // beside many pays two more switches for each round trip.
+    let service = tokio::runtime::Runtime::new().expect("a runtime");
+    let stand_in = service.block_on(StandIn::start(StandInConfig::default())).expect("a stand-in");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(figures(&stand_in));
+    service.block_on(stand_in.close());
 }
 
-async fn figures() {
-    let service = StandIn::start(StandInConfig::default()).await.expect("a stand-in");
+async fn figures(service: &StandIn) {
     let builder = DaytonaBackend::builder().api_url(service.api_url()).api_key(service.api_key());
     let backend = builder.python(python()).build().expect("a backend");
     let sandbox = Sandbox::create(&backend, SandboxSpec::default()).await.expect("a sandbox");
     let session = sandbox.session().await.expect("a session");
-    let mut echo = Echo::start(&service).await;
+    let mut echo = Echo::start(service).await;
 
     let (mut product, mut floor) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS + 50 {
@@ -74,7 +78,6 @@ async fn figures() {
         println!("{name:<11} {:.0} MB/s (at least 80)", f64::from(MEGABYTES) / took.as_secs_f64());
     }
     sandbox.close().await.expect("it closes");
-    service.close().await;
 }
 
 async fn one_and_one(session: &Session) -> Duration {

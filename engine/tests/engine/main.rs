@@ -9,5 +9,6 @@
 
 mod cancel;
 mod lying;
+mod revived;
 mod scripted;
 mod sessions;

@@ -102,6 +102,22 @@ impl Place for ScriptedPlace {
     }
 }
 
+impl ScriptedPlace {
+    /// What ends its control alone.
+    pub(crate) fn control(&self) -> ControlEnd {
+        ControlEnd(Arc::clone(&self.shared))
+    }
+}
+
+/// See [`ScriptedPlace::control`].
+pub(crate) struct ControlEnd(Arc<Shared>);
+
+impl ControlEnd {
+    pub(crate) fn end(&self) {
+        self.0.control.lock().unwrap().take();
+    }
+}
+
 /// One connection, from its challenge to its end.
 async fn serve(mut wire: Wire, secret: Secret, lie: Lie, shared: Arc<Shared>) {
     match lie {
