@@ -31,6 +31,10 @@ pub(crate) const UNSTEADY: &[(&str, &str)] = &[
         "a_session_cannot_reach_the_connection_of_another",
         "which descriptor its garbage meets first is up to the moment",
     ),
+    (
+        "descriptors_made_nonblocking_hurt_nobody",
+        "whether its own connection is full just then, and the session ends, is up to the moment",
+    ),
     ("forged_replies_hurt_their_own_session_only", "its session ends in one way or another"),
     (
         "garbage_on_every_descriptor_hurts_one_session",
