@@ -1,8 +1,7 @@
-//! The side of whoever restores: reads blobs ahead, verified, and hands them to the actor in chunks.
+//! The side of whoever restores: reads blobs, verified, and hands them to the actor in chunks.
 
 use std::sync::Arc;
 
-use futures_util::stream::StreamExt as _;
 use hibernaculum_core::{
     CheckpointError, CheckpointRecord, CheckpointStore, Error, Execution, StoredBlob, Timeout,
 };
@@ -18,8 +17,6 @@ use crate::wire::text::MAX_INLINE;
 
 /// Chunks that wait between the store and the session.
 const WAITING: usize = 2;
-/// Blobs that are read ahead: with two, what an allocator keeps of them beside what is on its way came to 71 MiB once.
-const AHEAD: usize = 1;
 const DOING: &str = "restore a state";
 
 /// What a load came to.
@@ -123,44 +120,37 @@ fn name(record: &CheckpointRecord) -> String {
     format!("the checkpoint {}", record.info.id)
 }
 
-/// Reads all blobs and hands them on, as fast as the session takes them. An error of the store is told to the session as well.
+/// Reads one blob after the other and hands it on, as fast as the session takes them: to read ahead was no faster, and held twice as much. An error of the
+/// store is told to the session as well.
 async fn supply_all(
     store: Arc<dyn CheckpointStore>,
     blobs: Vec<StoredBlob>,
     supplier: mpsc::Sender<Piece>,
 ) -> Result<(), Error> {
-    let reads = blobs.into_iter().map(move |blob| {
-        let store = Arc::clone(&store);
-        async move { store.blob(&blob).await }
-    });
-    let mut blobs = futures_util::stream::iter(reads).buffered(AHEAD).enumerate();
-    loop {
+    for (blob, stored) in blobs.iter().enumerate() {
         // A session that answered already (refused, say) takes no more: what it answered tells why.
-        let next = tokio::select! {
+        let read = tokio::select! {
             biased;
             () = supplier.closed() => return Ok(()),
-            next = blobs.next() => next,
+            read = store.blob(stored) => read,
         };
-        let piece = match next {
-            Some((blob, Ok(mut data))) => {
-                while !data.is_empty() {
-                    let data = data.split_to(data.len().min(MAX_INLINE));
-                    if supplier.send(Piece::Chunk { blob, data }).await.is_err() {
-                        return Ok(());
-                    }
-                }
-                continue;
-            }
-            Some((_, Err(error))) => {
+        let mut data = match read {
+            Ok(data) => data,
+            Err(error) => {
                 let why = error.to_string();
                 let _ = supplier.send(Piece::Abort { why }).await;
                 return Err(error);
             }
-            None => Piece::Loaded,
         };
-        let _ = supplier.send(piece).await;
-        return Ok(());
+        while !data.is_empty() {
+            let data = data.split_to(data.len().min(MAX_INLINE));
+            if supplier.send(Piece::Chunk { blob, data }).await.is_err() {
+                return Ok(());
+            }
+        }
     }
+    let _ = supplier.send(Piece::Loaded).await;
+    Ok(())
 }
 
 /// An error about a blob, as one about the checkpoint that needs it.
