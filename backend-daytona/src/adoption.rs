@@ -62,7 +62,10 @@ impl DaytonaProvider {
         let secret = self.service.key.secret(id);
         for port in ports(id) {
             for door in doors(&self.service.api, &sandbox.id, &toolbox, self.service.way.get(), port).await {
-                if let Ok((_, greeting)) = door.knock(&secret, Ask::WhoIsThere).await {
+                // Where nobody has been yet, its maker is on the way.
+                if let Ok((_, greeting)) = door.knock(&secret, Ask::WhoIsThere).await
+                    && greeting.had_host
+                {
                     return Some(Met { ready: greeting.ready, workdir: String::new(), door, process });
                 }
             }

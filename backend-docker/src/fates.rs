@@ -43,6 +43,14 @@ impl Fate {
     }
 }
 
+/// What is kept of a container while anybody needs it.
+#[derive(Debug, Default)]
+struct Kept {
+    fate: Fate,
+    /// How many places are of it: one that is just being made may be met by who adopts what lingers.
+    places: usize,
+}
+
 /// The fates of a backend's containers.
 #[derive(Debug)]
 pub(crate) struct Fates {
@@ -52,7 +60,7 @@ pub(crate) struct Fates {
 
 #[derive(Debug, Default)]
 struct Known {
-    by_name: Mutex<HashMap<String, Fate>>,
+    by_name: Mutex<HashMap<String, Kept>>,
     changed: watch::Sender<u64>,
 }
 
@@ -80,22 +88,28 @@ impl Fates {
         Self { known, listener }
     }
 
-    /// From now on that container's fate is kept.
+    /// From now on that container's fate is kept, until it is forgotten as often.
     pub(crate) fn enlist(&self, container: &str) {
-        self.known.lock().insert(container.to_owned(), Fate::default());
+        self.known.lock().entry(container.to_owned()).or_default().places += 1;
     }
 
     pub(crate) fn forget(&self, container: &str) {
-        self.known.lock().remove(container);
+        let mut known = self.known.lock();
+        if let Some(kept) = known.get_mut(container) {
+            kept.places -= 1;
+            if kept.places == 0 {
+                known.remove(container);
+            }
+        }
     }
 
     /// Why that container has ended; nothing where no news of it comes in time.
     pub(crate) async fn of(&self, container: &str) -> Option<String> {
         let mut changed = self.known.changed.subscribe();
-        let told =
-            changed.wait_for(|_| self.known.lock().get(container).is_none_or(|fate| fate.exit.is_some()));
+        let told = changed
+            .wait_for(|_| self.known.lock().get(container).is_none_or(|kept| kept.fate.exit.is_some()));
         let _ = timeout(NEWS, told).await;
-        self.known.lock().get(container).and_then(Fate::told)
+        self.known.lock().get(container).and_then(|kept| kept.fate.told())
     }
 }
 
@@ -110,7 +124,7 @@ impl Known {
         let attributes = event.actor.as_ref().and_then(|actor| actor.attributes.as_ref());
         let Some(attributes) = attributes else { return };
         let Some(name) = attributes.get("name") else { return };
-        if let Some(fate) = self.lock().get_mut(name) {
+        if let Some(Kept { fate, .. }) = self.lock().get_mut(name) {
             match event.action.as_deref() {
                 Some("oom") => fate.ooms += 1,
                 Some("die") => {
@@ -123,7 +137,7 @@ impl Known {
         self.changed.send_modify(|count| *count += 1);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Fate>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Kept>> {
         self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -145,11 +159,11 @@ mod tests {
     fn each_end_is_told_with_its_cause() {
         let told = |events: &[EventMessage]| {
             let known = Known::default();
-            known.lock().insert("mine".to_owned(), Fate::default());
+            known.lock().insert("mine".to_owned(), Kept::default());
             for event in events {
                 known.hear(event);
             }
-            known.lock().get("mine").and_then(Fate::told)
+            known.lock().get("mine").and_then(|kept| kept.fate.told())
         };
         let killed = event("mine", "die", "137");
         assert_eq!(

@@ -3,7 +3,7 @@
 //! ```text
 //!  tunnel ──> {"tunnel": 1, "nonce": …}
 //!  host   ──> {"stream": id | null, "new": bool, "received": n, "nonce": …, "proof": …}
-//!  tunnel ──> {"received": m, "proof": …, "ready": {…}}     or {"refused": why}
+//!  tunnel ──> {"received": m, "proof": …, "ready": {…}, "had_host": …}     or {"refused": why}
 //! ```
 
 use hibernaculum_engine::Ready;
@@ -50,6 +50,7 @@ struct Answer {
     received: u64,
     proof: String,
     ready: Ready,
+    had_host: bool,
     refused: Option<String>,
 }
 
@@ -60,6 +61,8 @@ pub(crate) struct Greeting {
     pub(crate) received: u64,
     /// What the runner said of itself when it was ready.
     pub(crate) ready: Ready,
+    /// Whether anybody has had a stream there.
+    pub(crate) had_host: bool,
 }
 
 /// A hello that was said, and what its answer must prove.
@@ -114,7 +117,7 @@ impl Said<'_> {
         self.parts()
             .verify(secret, Side::Runner, &told.proof)
             .map_err(|_| Knock::Stranger("it does not know the sandbox's secret".to_owned()))?;
-        Ok(Greeting { received: told.received, ready: told.ready })
+        Ok(Greeting { received: told.received, ready: told.ready, had_host: told.had_host })
     }
 
     fn parts(&self) -> Parts<'_> {

@@ -148,7 +148,8 @@ fn what_a_program_left_that_was_killed_the_next_one_goes_on_with() {
     let code = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\nx + 2";
     first.ask("execute", &json!({ "session": session, "code": code }));
     while first.call("session.get", &json!({ "session": session }))["state"] != "running" {}
-    first.kill();
+    first.signal("KILL");
+    first.ends();
 
     let mut second = Client::start();
     // It takes a moment until a host is missed that was killed.

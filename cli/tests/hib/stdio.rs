@@ -17,12 +17,6 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Dies at once, and tells nobody.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
     pub(crate) fn start() -> Self {
         Self::starting(|_| ())
     }

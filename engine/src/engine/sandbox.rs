@@ -76,14 +76,14 @@ impl<P: Provider> Sandbox<P> {
         Ok(sandbox)
     }
 
-    /// Connects to a place that an earlier host left; and what is there. Somebody may have it: then its supervisor refuses.
+    /// Connects to a place that an earlier host left; and what is there. Somebody may have it, or be on the way: then its supervisor refuses.
     pub(super) async fn adopt(
         inner: &Arc<Inner<P>>,
         id: SandboxId,
         place: Arc<P::Place>,
     ) -> Result<(Self, Census), Error> {
         let (dialer, is_up) = dialer(inner, &place, inner.config.owner_key.secret(id));
-        let connection = dialer.control().await?;
+        let connection = dialer.adopting().await?;
         let (orders, ordered) = mpsc::channel(ORDERS);
         let mut control = Control::new(connection, ordered);
         let census = control.census().await;

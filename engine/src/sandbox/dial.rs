@@ -54,6 +54,14 @@ impl<P: Place> Dialer<P> {
         self.open(Role::Control, hello).await
     }
 
+    /// The control connection of a sandbox that an earlier host left.
+    pub(crate) async fn adopting(&self) -> Result<Connection, Error> {
+        let nonce = Nonce::random().map_err(failure::handshake)?;
+        let hello =
+            HostHello::adopting(hibernaculum_runner::PROTOCOL_VERSION, hibernaculum_runner::digest(), nonce);
+        self.open(Role::Control, hello).await
+    }
+
     /// One more connection for files.
     pub(crate) async fn files(&self) -> Result<Connection, Error> {
         let nonce = Nonce::random().map_err(failure::handshake)?;

@@ -85,6 +85,16 @@ class AdoptedTest(LingerCase):
             session, _adopted = self.next_host(session)
         self.assertEqual(session.value("1"), 1)
 
+    def test_nobody_adopts_what_its_maker_has_yet_to_come_to(self) -> None:
+        with Host(linger_ms=LINGER_MS, connect=False) as host:
+            with self.assertRaises(RefusedError) as refused:
+                host.connect("control", options={"adopt": True})
+            self.assertIn("on the way", refused.exception.data["why"])
+            host.control = host.connect("control")
+            host.control.close()
+            host.control = host.connect("control", options={"adopt": True})
+            self.assertEqual(host.control.request("adopt"), {"sessions": [], "memos": {}})
+
     def test_without_control_nothing_is_adopted(self) -> None:
         session = self.host.session()
         self.lose()

@@ -278,6 +278,15 @@ class Streams(unittest.TestCase):
         with Tunnel() as tunnel:
             self.assertEqual(tunnel.client().hello(None)["ready"], {"python": "3"})
 
+    def test_a_question_tells_whether_anybody_ever_had_a_stream(self) -> None:
+        with Tunnel() as tunnel:
+            self.assertFalse(tunnel.client().hello(None)["had_host"])
+            client = tunnel.client()
+            client.hello("host-1")
+            self.assertTrue(tunnel.client().hello(None)["had_host"])
+            client.close()
+            self.assertTrue(tunnel.client().hello(None)["had_host"])
+
     def test_bytes_go_through_both_ways_and_so_do_the_ends(self) -> None:
         with Tunnel() as tunnel:
             client = tunnel.client()

@@ -1,7 +1,9 @@
 //! Sandboxes that outlive their host: let go of, and taken over by the next one.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use hibernaculum_core::{
     ByteSize, CheckpointKind, CheckpointRequest, HostLoss, SandboxId, TransactionPolicy, TransactionScope,
 };
@@ -29,6 +31,7 @@ cases! { "adoption":
     a_sandbox_that_ends_with_its_host_is_not_released [LINGER],
     a_released_sandbox_is_nobodys_here [LINGER],
     nobody_adopts_what_has_a_host [LINGER],
+    nobody_adopts_what_is_being_made [LINGER],
 }
 
 /// A sandbox that goes on for five minutes without a host.
@@ -308,4 +311,19 @@ async fn nobody_adopts_what_has_a_host(cx: &Context) -> Outcome {
     session.run("x").await?.expect_value("1")?;
     sandbox.close().await?;
     Ok(())
+}
+
+async fn nobody_adopts_what_is_being_made(cx: &Context) -> Outcome {
+    let mut spec = cx.spec();
+    spec.on_host_loss = Some(HostLoss::Linger(Duration::from_mins(5)));
+    let mut making = pin!(cx.new_sandbox(spec));
+    let sandbox = loop {
+        // From the moment when it can be found until somebody is there.
+        match select(making.as_mut(), pin!(cx.backend().adopt())).await {
+            Either::Left((made, _)) => break made?,
+            Either::Right((adopted, _)) => drop(adopted?),
+        }
+    };
+    sandbox.session().await?.run("1").await?.expect_value("1")?;
+    end(sandbox).await
 }

@@ -94,6 +94,19 @@ impl HostHello {
         Self { protocol, digest, role: Role::Control, session: None, nonce, options: None }
     }
 
+    /// For the control connection of the next host: refused where no first one has come yet, for who starts a sandbox is not there as soon as it can be found.
+    ///
+    /// ```
+    /// use hibernaculum_engine::wire::{HostHello, Nonce};
+    ///
+    /// let hello = HostHello::adopting(1, "d1", Nonce::random()?);
+    /// # Ok::<(), hibernaculum_engine::wire::HandshakeError>(())
+    /// ```
+    pub fn adopting(protocol: u32, digest: impl Into<String>, nonce: Nonce) -> Self {
+        let options = SessionOptions { adopt: true, ..SessionOptions::default() };
+        Self { options: Some(options), ..Self::control(protocol, digest, nonce) }
+    }
+
     /// For the connection of a session.
     ///
     /// ```

@@ -148,7 +148,11 @@ class Greeting:
 
     def _admit(self, request: Any, params: Dict[str, Any], session: str, result: Dict[str, Any]) -> None:
         role, supervisor = params["role"], self._supervisor
+        options = params.get("options")
+        options = dict(options) if isinstance(options, dict) else {}
         if role == "control":
+            if options.get("adopt") and not supervisor.had_host:
+                raise _not_a_role("nobody has left this sandbox: who started it is on the way")
             if supervisor.control is not None:
                 supervisor.control.catch_up()
             if supervisor.control is not None:
@@ -159,8 +163,6 @@ class Greeting:
         elif role == "session":
             if not session:
                 raise _not_a_role("the role `session` needs a session id")
-            options = params.get("options")
-            options = dict(options) if isinstance(options, dict) else {}
             # where a line stands between host and session, the session's own connection has no relay
             options["stdio"] = self._is_offered and self._supervisor.lingering is None
             if options.get("adopt"):

@@ -43,6 +43,7 @@ class Supervisor:
         self.records: Dict[str, Record] = {}
         self.by_pid: Dict[int, Record] = {}
         self.control: Optional[Control] = None
+        self.had_host = False  # ever
         self.lingering = Lingering(self) if boot["linger_ms"] > 0 else None  # where it may outlive its host
         self._linger: Optional[Timer] = None
         self.raw = RawRoad(self)
@@ -104,6 +105,7 @@ class Supervisor:
     def control_came(self, control: Control) -> None:
         """A host has proven itself."""
         self.control = control
+        self.had_host = True
         if self._linger is not None:
             self._linger.cancel()
         self.raw.resume_all()

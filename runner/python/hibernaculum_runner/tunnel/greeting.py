@@ -2,10 +2,11 @@
 
     tunnel ──> {"tunnel": 1, "nonce": …}
     host   ──> {"stream": id | null, "new": bool, "received": bytes, "nonce": …, "proof": …}
-    tunnel ──> {"received": bytes, "proof": …, "ready": {…}}         and then the stream's bytes
-             | {"refused": why}                                       and the end
+    tunnel ──> {"received": bytes, "proof": …, "ready": {…}, "had_host": bool}    and then the stream's bytes
+             | {"refused": why}                                                     and the end
 
-A host that names no stream asks only whether this is the place that it looks for.
+A host that names no stream asks only whether this is the place that it looks for, and whether anybody has had a
+stream here: one who adopts keeps away from a sandbox that its maker has yet to come to.
 """
 
 import json

@@ -156,7 +156,9 @@ class Link:
             return
         self._greeted = True
         self._server.host_came()
-        reply = {"received": 0, "proof": hello.answer, "ready": self._server.ready}
+        reply = {
+            "received": 0, "proof": hello.answer, "ready": self._server.ready, "had_host": self._server.had_host,
+        }  # fmt: skip
         if hello.stream:
             try:
                 stream = self._server.stream(hello.stream, hello.is_new)

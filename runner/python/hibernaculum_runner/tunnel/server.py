@@ -51,6 +51,11 @@ class Server:
             self._alone.cancel()
             self._alone = None
 
+    @property
+    def had_host(self) -> bool:
+        """Whether there ever was a stream."""
+        return bool(self._host)
+
     def link_ended(self, link: Link) -> None:
         self._links.discard(link)
         if not any(stream.link for stream in self._streams.values()):
