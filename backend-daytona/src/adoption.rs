@@ -49,7 +49,7 @@ impl DaytonaProvider {
         let ending = Ending::new(&self.service.api, &sandbox.name);
         ending.born();
         let place =
-            self.place(id, sandbox.id, met, ending, window.unwrap_or(self.service.window), wall_time).ok()?;
+            self.place(id, sandbox, met, ending, window.unwrap_or(self.service.window), wall_time).ok()?;
         Some((id, place))
     }
 

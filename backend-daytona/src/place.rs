@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hibernaculum_core::{Error, SandboxSpec, TransportError};
+use hibernaculum_core::{Error, Limits, SandboxSpec, TransportError};
 use hibernaculum_engine::{Boot, ByteStream, Fate, Place, Ready, Role};
 use tokio::time::{Instant, timeout};
 
@@ -36,6 +36,7 @@ const SPAN: Duration = Duration::from_mins(10);
 pub struct DaytonaPlace {
     pub(crate) ready: Ready,
     pub(crate) workdir: String,
+    pub(crate) limits: Limits,
     pub(crate) inside: Mutex<Inside>,
     pub(crate) ending: Arc<Ending>,
     pub(crate) service: Arc<Service>,
@@ -74,6 +75,10 @@ impl Place for DaytonaPlace {
 
     fn workdir(&self) -> &str {
         &self.workdir
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits.clone()
     }
 
     async fn connect(&self, role: Role) -> Result<Box<dyn ByteStream>, Error> {

@@ -13,6 +13,7 @@ use hibernaculum_core::{Error, Features, HostLoss, SandboxId, SandboxSpec};
 use hibernaculum_engine::{Boot, Provider};
 use tokio::time::timeout;
 
+use crate::api::Sandbox;
 use crate::birth;
 use crate::ending::Ending;
 use crate::entry::Met;
@@ -72,10 +73,10 @@ impl Provider for DaytonaProvider {
         let start = async {
             let sandbox = birth::make(&service.api, &order, boot.sandbox).await?;
             ending.born();
-            Ok((service.enter(&sandbox, spec, boot, window).await?, sandbox.id))
+            Ok((service.enter(&sandbox, spec, boot, window).await?, sandbox))
         };
         let started = timeout(service.start_timeout, start).await;
-        let (met, id) = match started.unwrap_or_else(|_| Err(service.late(&order.name))) {
+        let (met, told) = match started.unwrap_or_else(|_| Err(service.late(&order.name))) {
             Ok(started) => started,
             Err(error) => {
                 ending.begin();
@@ -83,7 +84,7 @@ impl Provider for DaytonaProvider {
                 return Err(error);
             }
         };
-        self.place(boot.sandbox, id, met, ending, window, spec.limits.wall_time)
+        self.place(boot.sandbox, told, met, ending, window, spec.limits.wall_time)
     }
 
     async fn adopt(&self, known: &[SandboxId]) -> Result<Vec<(SandboxId, DaytonaPlace)>, Error> {
@@ -96,20 +97,31 @@ impl DaytonaProvider {
     pub(crate) fn place(
         &self,
         sandbox: SandboxId,
-        id: String,
+        told: Sandbox,
         met: Met,
         ending: Ending,
         window: Duration,
         wall_time: Option<Duration>,
     ) -> Result<DaytonaPlace, Error> {
         let Met { ready, workdir, door, process } = met;
+        let (limits, id) = (told.limits(), told.id);
         let inside = self.service.inside(sandbox, &id, (door, process), &ending, window)?;
         let ending = Arc::new(ending);
         if let Some(time) = wall_time {
             ending.spawn(wind(Arc::downgrade(&ending), time));
         }
         let (service, inside) = (Arc::clone(&self.service), Mutex::new(inside));
-        Ok(DaytonaPlace { ready, workdir, inside, ending, service, id, window, revivals: Mutex::default() })
+        Ok(DaytonaPlace {
+            ready,
+            workdir,
+            limits,
+            inside,
+            ending,
+            service,
+            id,
+            window,
+            revivals: Mutex::default(),
+        })
     }
 
     /// Which way streams to its sandboxes take; `Auto` until the first one has told.

@@ -172,8 +172,8 @@ impl ImageBuild {
     ///
     /// # Errors
     ///
-    /// [`SandboxError::Engine`] where there is no engine, [`SandboxError::NoImage`] where it does not have the base, [`SandboxError::ImageUnfit`] where that
-    /// has no usable Python, [`SandboxError::ImageBuild`] with pip's last words.
+    /// [`SandboxError::Engine`] where there is no engine, [`SandboxError::ImageUnfit`] where the base has no usable Python, [`SandboxError::ImageBuild`] where
+    /// there is no base, or with pip's last words.
     ///
     /// # Cancel safety
     ///
@@ -215,9 +215,7 @@ impl ImageBuild {
                 return Ok(found);
             }
         }
-        let shown: String = self.base.chars().take(200).flat_map(char::escape_debug).collect();
-        let tried = format!("`{shown}` (the base to build on), which the engine does not have");
-        Err(SandboxError::NoImage { tried, source: None }.into())
+        Err(self.failed("the engine does not have it, and was told not to pull it".to_owned(), None))
     }
 
     /// Runs pip in a container of the base, and makes an image of what comes out.

@@ -12,7 +12,9 @@
 
 use std::future::Future;
 
-use hibernaculum_core::{Error, Features, SandboxError, SandboxFiles, SandboxId, SandboxSpec, SessionId};
+use hibernaculum_core::{
+    Error, Features, Limits, SandboxError, SandboxFiles, SandboxId, SandboxSpec, SessionId,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::boot::{Boot, Ready};
@@ -151,6 +153,18 @@ pub trait Place: Send + Sync + 'static {
     /// # Ok(()) }
     /// ```
     fn workdir(&self) -> &str;
+
+    /// The limits that its platform gave it beyond those that were asked for; unset are those of which nothing is known.
+    ///
+    /// ```
+    /// # async fn example<P: hibernaculum_engine::Provider>(place: P::Place) -> Result<(), hibernaculum_core::Error> {
+    /// # use hibernaculum_engine::Place as _;
+    /// println!("it has {:?} cores", place.limits().cpus);
+    /// # Ok(()) }
+    /// ```
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
 
     /// Opens one more stream to the supervisor.
     ///

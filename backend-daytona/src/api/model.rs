@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hibernaculum_core::{ByteSize, Limits};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The body of `POST /sandbox`. What is unset is not sent, and is the service's choice.
@@ -77,6 +78,8 @@ impl Volume {
     }
 }
 
+const GIB: f64 = 1_073_741_824.0;
+
 /// A sandbox, as the service tells of it.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -93,6 +96,29 @@ pub(crate) struct Sandbox {
     pub(crate) labels: BTreeMap<String, String>,
     #[serde(deserialize_with = "or_default")]
     pub(crate) toolbox_proxy_url: String,
+    /// Cores.
+    pub(crate) cpu: Option<f64>,
+    /// GiB, as the next.
+    pub(crate) memory: Option<f64>,
+    pub(crate) disk: Option<f64>,
+}
+
+impl Sandbox {
+    /// What the service gave it.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it is positive, and `as` stops at the bounds"
+    )]
+    pub(crate) fn limits(&self) -> Limits {
+        let size = |gib: f64| ByteSize::bytes((gib * GIB) as u64);
+        Limits {
+            cpus: self.cpu.filter(|cpus| *cpus > 0.0),
+            memory: self.memory.filter(|gib| *gib > 0.0).map(size),
+            disk: self.disk.filter(|gib| *gib > 0.0).map(size),
+            ..Limits::default()
+        }
+    }
 }
 
 /// One page of sandboxes.
@@ -210,6 +236,15 @@ mod tests {
         assert_eq!((sandbox.id.as_str(), sandbox.name.as_str()), ("a", ""));
         assert_eq!(sandbox.state, State::Other("levitating".to_owned()));
         assert_eq!(serde_json::from_str::<Sandbox>("{}").unwrap().state, State::Untold);
+    }
+
+    #[test]
+    fn what_a_sandbox_was_given_is_read() {
+        let given = |told: &str| serde_json::from_str::<Sandbox>(told).unwrap().limits();
+        let limits = given(r#"{"cpu":2,"memory":4,"disk":0.5,"gpu":0}"#);
+        assert_eq!((limits.cpus, limits.memory), (Some(2.0), Some(ByteSize::gib(4))));
+        assert_eq!(limits.disk, Some(ByteSize::mib(512)));
+        assert_eq!(given(r#"{"cpu":0,"memory":null,"disk":-3}"#), Limits::default());
     }
 
     #[test]

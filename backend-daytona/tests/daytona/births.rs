@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hibernaculum_core::{Sandbox, SandboxSpec};
+use hibernaculum_core::{ByteSize, Sandbox, SandboxSpec};
 use hibernaculum_testkit::daytona::{Fault, Faults, On, StandInConfig, When};
 
 use crate::scene::{Scene, within};
@@ -45,6 +45,17 @@ async fn the_guards_against_leaks_are_always_set() {
     assert_eq!((&order["ttlMinutes"], &order["networkBlockAll"]), (&1440.into(), &true.into()));
     assert_eq!(order["labels"]["team"], "den");
     assert_eq!(order["labels"]["hibernaculum.sandbox"], sandbox.id().to_string());
+    within(sandbox.close()).await.unwrap();
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_service_gave_is_told() {
+    let scene = Scene::new().await;
+    let sandbox = scene.create().await.unwrap();
+    let limits = within(sandbox.info()).await.unwrap().limits;
+    assert_eq!((limits.cpus, limits.memory), (Some(1.0), Some(ByteSize::gib(1))));
+    assert_eq!((limits.disk, limits.processes), (Some(ByteSize::gib(3)), None));
     within(sandbox.close()).await.unwrap();
     scene.close().await;
 }

@@ -53,6 +53,7 @@ async fn a_requirement_that_cannot_be_had_is_told_in_pips_words() {
 
 async fn a_base_that_is_not_there_is_told() {
     let error = refused(ImageBuild::new().from("hibernaculum-nothing:never").pull(false).run().await);
-    assert_eq!(error.code(), "sandbox.no_image");
-    assert!(error.explain().why.contains("the base to build on"), "{}", error.explain());
+    assert_eq!(error.code(), "sandbox.image_build");
+    assert!(error.to_string().contains("was told not to pull it"), "{error}");
+    assert!(error.explain().how.contains("`docker pull hibernaculum-nothing:never`"), "{}", error.explain());
 }

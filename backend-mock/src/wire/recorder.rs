@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::{Buf as _, Bytes, BytesMut};
-use hibernaculum_core::{Error, Features, SandboxFiles, SandboxId, SandboxSpec};
+use hibernaculum_core::{Error, Features, Limits, SandboxFiles, SandboxId, SandboxSpec};
 use hibernaculum_engine::{Boot, ByteStream, Fate, Place, Provider, Ready, Role};
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
@@ -144,6 +144,10 @@ impl<P: Place> Place for TappedPlace<P> {
 
     fn workdir(&self) -> &str {
         self.inner.workdir()
+    }
+
+    fn limits(&self) -> Limits {
+        self.inner.limits()
     }
 
     async fn connect(&self, role: Role) -> Result<Box<dyn ByteStream>, Error> {

@@ -1,19 +1,12 @@
 //! `checkpoint.…`, `commit` and `rollback`: state that is kept, gone back to, and gone on from twice.
 
-use hibernaculum::{CheckpointId, CheckpointRequest, ExecutionId, SandboxId, SessionId, SessionSpec};
+use hibernaculum::{CheckpointId, ExecutionId, SandboxId, SessionId};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::message::Refusal;
-use super::methods::{OfSession, done, read, told};
+use super::methods::{OfBackend, OfSession, done, read, read_both, told};
 use super::server::{Answer, Server};
-
-#[derive(Deserialize)]
-struct Create {
-    session: SessionId,
-    #[serde(flatten)]
-    request: CheckpointRequest,
-}
 
 #[derive(Deserialize)]
 struct OfCheckpoint {
@@ -27,24 +20,9 @@ struct Restore {
 }
 
 #[derive(Deserialize)]
-struct Branch {
-    checkpoint: CheckpointId,
-    #[serde(flatten)]
-    spec: SessionSpec,
-}
-
-#[derive(Deserialize)]
 struct Wake {
     sandbox: SandboxId,
     checkpoint: CheckpointId,
-    #[serde(flatten)]
-    spec: SessionSpec,
-}
-
-#[derive(Deserialize)]
-struct Stored {
-    backend: Option<String>,
-    python: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -57,7 +35,7 @@ impl Server {
     pub(super) async fn checkpoints(&self, method: &str, params: Value) -> Answer {
         match method {
             "checkpoint.create" => {
-                let Create { session, request } = read(method, params)?;
+                let (OfSession { session }, request) = read_both(method, params)?;
                 let backend = self.of_session(session)?;
                 let info = backend.checkpoint(&session, request).await?;
                 self.enter_checkpoint(info.id, &backend);
@@ -73,7 +51,7 @@ impl Server {
                 done()
             }
             "checkpoint.branch" => {
-                let Branch { checkpoint, spec } = read(method, params)?;
+                let (OfCheckpoint { checkpoint }, spec) = read_both(method, params)?;
                 let backend = self.of_checkpoint(checkpoint).await?;
                 let info = backend.branch(&checkpoint, spec).await?;
                 self.enter_session(&info, &backend);
@@ -86,7 +64,7 @@ impl Server {
                 done()
             }
             "checkpoint.stored" => {
-                let Stored { backend, python } = read(method, params)?;
+                let OfBackend { backend, python } = read(method, params)?;
                 let backend = self.backend(backend, python).await?;
                 let stored = backend.stored_checkpoints().await?;
                 for info in &stored {
@@ -107,7 +85,7 @@ impl Server {
         if let Some(params) = params.as_object_mut() {
             params.entry("kind").or_insert_with(|| "portable".into());
         }
-        let Create { session, request } = read(method, params)?;
+        let (OfSession { session }, request) = read_both(method, params)?;
         let backend = self.of_session(session)?;
         let info = backend.hibernate(&session, request).await?;
         self.close_session(session);
@@ -117,7 +95,7 @@ impl Server {
 
     /// Opens a session with the state of a portable checkpoint.
     pub(super) async fn wake(&self, method: &str, params: Value) -> Answer {
-        let Wake { sandbox, checkpoint, spec } = read(method, params)?;
+        let (Wake { sandbox, checkpoint }, spec) = read_both(method, params)?;
         let backend = self.of_sandbox(sandbox)?;
         let info = backend.wake(&sandbox, &checkpoint, spec).await?;
         self.enter_session(&info, &backend);

@@ -35,8 +35,10 @@ impl Refusal {
         Self { number, told: Box::new(Explanation::new(code, what, why, how)) }
     }
 
-    pub(super) fn params(method: &str, error: &serde_json::Error) -> Self {
-        let why = error.to_string();
+    pub(super) fn params(method: &str, error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
+        let (path, problem) = (error.path().to_string(), error.inner());
+        // Of what is missing, or is no object, there is no path.
+        let why = if path == "." { problem.to_string() } else { format!("`{path}`: {problem}") };
         Self::new(
             -32602,
             format!("the parameters of `{method}` are not understood"),

@@ -2,10 +2,10 @@
 
 use hibernaculum::{
     Collector, Event, EventKind, Execution, ExecutionId, ExecutionRequest, InputReply, InputToken,
-    OutputLimits, Registry, SandboxId, SandboxSpec, SessionId, SessionSpec,
+    OutputLimits, Registry, SandboxId, SessionId,
 };
-use serde::de::{DeserializeOwned, Error as _};
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
@@ -14,8 +14,20 @@ use super::parameters;
 use super::server::{Answer, Server};
 
 /// Params, as the type that a method wants.
-pub(super) fn read<T: DeserializeOwned>(method: &str, params: Value) -> Result<T, Refusal> {
-    serde_json::from_value(params).map_err(|error| Refusal::params(method, &error))
+pub(super) fn read<'de, T: Deserialize<'de>>(
+    method: &str,
+    params: impl Deserializer<'de, Error = serde_json::Error>,
+) -> Result<T, Refusal> {
+    serde_path_to_error::deserialize(params).map_err(|error| Refusal::params(method, &error))
+}
+
+/// Params that hold, beside what is the method's own, the members of a type of the library. Read one after the other, for a reader that flattens
+/// forgets where it is, and copies everything first.
+pub(super) fn read_both<Own: DeserializeOwned, Rest: DeserializeOwned>(
+    method: &str,
+    params: Value,
+) -> Result<(Own, Rest), Refusal> {
+    Ok((read(method, &params)?, read(method, params)?))
 }
 
 /// A result. Whatever is told here has a JSON form.
@@ -28,12 +40,11 @@ pub(super) fn done() -> Answer {
     told(&json!({}))
 }
 
+/// Which backend is meant.
 #[derive(Deserialize)]
-struct Create {
-    backend: Option<String>,
-    python: Option<String>,
-    #[serde(flatten)]
-    spec: SandboxSpec,
+pub(super) struct OfBackend {
+    pub(super) backend: Option<String>,
+    pub(super) python: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -42,35 +53,19 @@ pub(super) struct OfSandbox {
 }
 
 #[derive(Deserialize)]
-struct Open {
-    sandbox: SandboxId,
-    #[serde(flatten)]
-    spec: SessionSpec,
-}
-
-#[derive(Deserialize)]
 pub(super) struct OfSession {
     pub(super) session: SessionId,
 }
 
+#[derive(Deserialize)]
 struct Execute {
     session: SessionId,
+    #[serde(default = "yes")]
     events: bool,
-    request: ExecutionRequest,
 }
 
-impl Execute {
-    /// Member by member: a derived reader that flattens copies all of them first, and this is the one call that must be quick.
-    fn read(mut params: Value) -> Result<Self, serde_json::Error> {
-        let mut take = |name| params.as_object_mut().and_then(|params| params.remove(name));
-        let session = take("session").ok_or_else(|| serde_json::Error::missing_field("session"))?;
-        let events = take("events").map_or(Ok(true), serde_json::from_value)?;
-        Ok(Self {
-            session: serde_json::from_value(session)?,
-            events,
-            request: serde_json::from_value(params)?,
-        })
-    }
+fn yes() -> bool {
+    true
 }
 
 #[derive(Deserialize)]
@@ -106,7 +101,7 @@ impl Server {
         parameters::check(method, &params)?;
         match method {
             "hello" => hello(),
-            "sandbox.create" => self.create(read(method, params)?).await,
+            "sandbox.create" => self.create(method, params).await,
             "sandbox.list" => self.list().await,
             "sandbox.get" => {
                 let OfSandbox { sandbox } = read(method, params)?;
@@ -118,7 +113,7 @@ impl Server {
                 self.close_sandbox(sandbox);
                 done()
             }
-            "session.open" => self.open(read(method, params)?).await,
+            "session.open" => self.open(method, params).await,
             "session.list" => {
                 let OfSandbox { sandbox } = read(method, params)?;
                 told(&self.of_sandbox(sandbox)?.sessions(&sandbox).await?)
@@ -133,10 +128,7 @@ impl Server {
                 self.close_session(session);
                 done()
             }
-            "execute" => {
-                let execute = Execute::read(params).map_err(|error| Refusal::params(method, &error))?;
-                self.execute(execute).await
-            }
+            "execute" => self.execute(method, params).await,
             "interrupt" => {
                 let Interrupt { session, execution } = read(method, params)?;
                 let was_open = self.of_session(session)?.interrupt(&session, &execution).await?;
@@ -163,9 +155,10 @@ impl Server {
         }
     }
 
-    async fn create(&self, create: Create) -> Answer {
-        let backend = self.backend(create.backend, create.python).await?;
-        let info = backend.create(create.spec).await?;
+    async fn create(&self, method: &str, params: Value) -> Answer {
+        let (OfBackend { backend, python }, spec) = read_both(method, params)?;
+        let backend = self.backend(backend, python).await?;
+        let info = backend.create(spec).await?;
         self.enter_sandbox(info.id, &backend);
         told(&info)
     }
@@ -180,16 +173,17 @@ impl Server {
         told(&infos)
     }
 
-    async fn open(&self, open: Open) -> Answer {
-        let backend = self.of_sandbox(open.sandbox)?;
-        let info = backend.open_session(&open.sandbox, open.spec).await?;
+    async fn open(&self, method: &str, params: Value) -> Answer {
+        let (OfSandbox { sandbox }, spec) = read_both(method, params)?;
+        let backend = self.of_sandbox(sandbox)?;
+        let info = backend.open_session(&sandbox, spec).await?;
         self.enter_session(&info, &backend);
         told(&info)
     }
 
     /// Runs code; the answer is everything that came of it, or, where events are sent as they come, how it ended.
-    async fn execute(&self, execute: Execute) -> Answer {
-        let Execute { session, events, request } = execute;
+    async fn execute(&self, method: &str, params: Value) -> Answer {
+        let (Execute { session, events }, request): (_, ExecutionRequest) = read_both(method, params)?;
         let backend = self.of_session(session)?;
         let limits = request.output;
         let execution = backend.execute(&session, request).await?;

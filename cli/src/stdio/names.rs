@@ -7,15 +7,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::message::Refusal;
-use super::methods::{OfSession, done, read, told};
+use super::methods::{OfSession, done, read, read_both, told};
 use super::server::{Answer, Server};
-
-#[derive(Deserialize)]
-struct List {
-    session: SessionId,
-    #[serde(flatten)]
-    filter: NamespaceFilter,
-}
 
 #[derive(Deserialize)]
 struct Named {
@@ -52,7 +45,7 @@ impl Server {
     pub(super) async fn names(&self, method: &str, params: Value) -> Answer {
         match method {
             "namespace.list" => {
-                let List { session, filter } = read(method, params)?;
+                let (OfSession { session }, filter): (_, NamespaceFilter) = read_both(method, params)?;
                 told(&self.of_session(session)?.namespace_list(&session, filter).await?)
             }
             "namespace.get" => {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use hibernaculum::{Backend, SandboxId, SandboxInfo, SandboxSpec, SnapshotId};
+use hibernaculum::{Backend, SandboxId, SandboxInfo, SnapshotId};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::message::Refusal;
-use super::methods::{done, read, told};
+use super::methods::{OfBackend, OfSandbox, done, read, read_both, told};
 use super::server::{Answer, Server};
 
 #[derive(Deserialize)]
@@ -17,32 +17,8 @@ struct Create {
 }
 
 #[derive(Deserialize)]
-struct Stored {
-    backend: Option<String>,
-    python: Option<String>,
-}
-
-#[derive(Deserialize)]
 struct OfSnapshot {
     snapshot: SnapshotId,
-    #[serde(flatten)]
-    stored: Stored,
-}
-
-#[derive(Deserialize)]
-struct Restore {
-    snapshot: SnapshotId,
-    #[serde(flatten)]
-    stored: Stored,
-    #[serde(flatten)]
-    spec: SandboxSpec,
-}
-
-#[derive(Deserialize)]
-struct Fork {
-    sandbox: SandboxId,
-    #[serde(flatten)]
-    spec: SandboxSpec,
 }
 
 impl Server {
@@ -53,18 +29,20 @@ impl Server {
                 told(&self.of_sandbox(sandbox)?.snapshot(&sandbox, name).await?)
             }
             "snapshot.list" => {
-                let Stored { backend, python } = read(method, params)?;
+                let OfBackend { backend, python } = read(method, params)?;
                 told(&self.backend(backend, python).await?.snapshots().await?)
             }
             "snapshot.restore" => {
-                let Restore { snapshot, stored, spec } = read(method, params)?;
-                let backend = self.backend(stored.backend, stored.python).await?;
+                let (OfSnapshot { snapshot }, OfBackend { backend, python }) =
+                    (read(method, &params)?, read(method, &params)?);
+                let spec = read(method, params)?;
+                let backend = self.backend(backend, python).await?;
                 let info = backend.restore_snapshot(&snapshot, spec).await?;
                 self.enter_whole(&info, &backend).await
             }
             "snapshot.delete" => {
-                let OfSnapshot { snapshot, stored } = read(method, params)?;
-                self.backend(stored.backend, stored.python).await?.delete_snapshot(&snapshot).await?;
+                let (OfSnapshot { snapshot }, OfBackend { backend, python }) = read_both(method, params)?;
+                self.backend(backend, python).await?.delete_snapshot(&snapshot).await?;
                 done()
             }
             _ => Err(Refusal::method(method)),
@@ -73,7 +51,7 @@ impl Server {
 
     /// Makes a second sandbox of one.
     pub(super) async fn fork(&self, method: &str, params: Value) -> Answer {
-        let Fork { sandbox, spec } = read(method, params)?;
+        let (OfSandbox { sandbox }, spec) = read_both(method, params)?;
         let backend = self.of_sandbox(sandbox)?;
         let info = backend.fork_sandbox(&sandbox, spec).await?;
         self.enter_whole(&info, &backend).await

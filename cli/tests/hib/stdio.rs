@@ -248,6 +248,24 @@ fn lines_that_are_no_requests_are_refused_and_the_next_is_served() {
         )
     );
     assert_eq!(data["what"], "`sandbox.create` has no parameter `limits.wall_tiem`");
+    // A value of the wrong type is told with its place.
+    for (method, params, place) in [
+        ("sandbox.create", json!({ "limits": { "memory": "much" } }), "`limits.memory`: "),
+        ("sandbox.create", json!({ "preload": ["json", 7] }), "`preload[1]`: "),
+        (
+            "session.open",
+            json!({ "sandbox": format!("sbx_{:032x}", 1), "queue_limit": -1 }),
+            "`queue_limit`: ",
+        ),
+        ("execute", json!({ "session": format!("ses_{:032x}", 1), "code": 1 }), "`code`: "),
+        ("execute", json!({ "session": "x", "code": "1" }), "`session`: "),
+        ("execute", json!({ "code": "1" }), "missing field `session`"),
+    ] {
+        let id = client.ask(method, &params);
+        let data = client.answer(id)["error"]["data"].clone();
+        assert_eq!(data["code"], "stdio.params", "{params}");
+        assert!(data["why"].as_str().unwrap().starts_with(place), "{data}");
+    }
     assert_eq!(client.call("sandbox.list", &json!({})), json!([]));
     client.send(&"x".repeat(17 << 20));
     assert_eq!(refusal(&client.message()), (-32600, "stdio.request".to_owned()));

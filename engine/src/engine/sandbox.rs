@@ -63,7 +63,7 @@ impl<P: Provider> Sandbox<P> {
         info.python.clone_from(&place.ready().python);
         place.workdir().clone_into(&mut info.workdir);
         info.labels.clone_from(&spec.labels);
-        info.limits = spec.limits.or(&features.default_limits);
+        info.limits = spec.limits.or(&place.limits()).or(&features.default_limits);
         info.live_checkpoints = spec.live_checkpoints;
         let lingers = matches!(spec.on_host_loss, Some(HostLoss::Linger(_)));
         let memo = SandboxMemo { info, spec };

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hibernaculum_core::{Error, Features, SandboxFiles, SandboxId, SandboxSpec};
+use hibernaculum_core::{Error, Features, Limits, SandboxFiles, SandboxId, SandboxSpec};
 use hibernaculum_engine::{Boot, ByteStream, Fate, Place, Provider, Ready, Role};
 use tokio::task::JoinSet;
 
@@ -232,6 +232,10 @@ impl<P: Place> Place for FaultyPlace<P> {
 
     fn workdir(&self) -> &str {
         self.inner.workdir()
+    }
+
+    fn limits(&self) -> Limits {
+        self.inner.limits()
     }
 
     async fn connect(&self, role: Role) -> Result<Box<dyn ByteStream>, Error> {
