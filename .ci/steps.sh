@@ -68,7 +68,7 @@ step() {
 # The lines of a failed step that tell why, as test runners and compilers write them; else its last ones.
 why_it_failed() {
     printf '\n==> %s failed; of what it said:\n' "$1"
-    grep -nE -A8 "panicked at |^error|FAILED|^(FAIL|ERROR): |^E +|\[broken\]" "$ci_said" | cut -c1-300 | head -120 || tail -n 40 "$ci_said"
+    grep -nE -A8 "panicked at |^error|FAILED|^(FAIL|ERROR): |^E +|\[broken\]|has been running for over" "$ci_said" | cut -c1-300 | head -120 || tail -n 40 "$ci_said"
 }
 
 skip() {

@@ -1,5 +1,7 @@
 //! A client that knows nothing: requests as they are written, answers as they come.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -81,18 +83,18 @@ impl Client {
 
     /// Waits until a sandbox is in a state; `gone` is one.
     pub(super) async fn until(&self, id: &str, state: &str) {
-        let reached = async {
-            loop {
-                let read = self.get(&format!("/api/sandbox/{id}")).await;
-                let now = if read.status == 404 { json!("gone") } else { read.json()["state"].clone() };
-                if now == state {
-                    return;
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-            }
+        let reached = || async {
+            let read = self.get(&format!("/api/sandbox/{id}")).await;
+            let now = if read.status == 404 { json!("gone") } else { read.json()["state"].clone() };
+            now == state
         };
-        let limit = std::time::Duration::from_secs(20);
-        assert!(tokio::time::timeout(limit, reached).await.is_ok(), "{id} is never {state}");
+        eventually(&format!("{id} is {state}"), reached).await;
+    }
+
+    /// Waits until a command has ended.
+    pub(super) async fn until_ended(&self, run: &str) {
+        let ended = || async { self.get(run).await.json().get("exitCode").is_some() };
+        eventually(&format!("{run} ends"), ended).await;
     }
 
     /// Ends, and with it the test, if anything broke the specs.
@@ -117,4 +119,14 @@ pub(super) async fn request_of(request: Request<Body>) -> Result<Answer, hyper::
     let (status, headers): (StatusCode, HeaderMap) = (answer.status(), answer.headers().clone());
     let body = answer.into_body().collect().await?.to_bytes().to_vec();
     Ok(Answer { status: status.as_u16(), headers, body })
+}
+
+/// Looks again and again, for at most 20 s.
+pub(super) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let until = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(20), until).await.is_ok(), "not within 20 s: {what}");
 }

@@ -72,9 +72,7 @@ async fn a_paused_sandbox_stands_still_and_goes_on() {
     client.ask("POST", &format!("/api/sandbox/{id}/start"), None).await;
     client.until(&id, "started").await;
     let run = format!("{session}/s/command/{}", begun.json()["cmdId"].as_str().unwrap());
-    while client.get(&run).await.json().get("exitCode").is_none() {
-        tokio::task::yield_now().await;
-    }
+    client.until_ended(&run).await;
     assert_eq!(client.get(&format!("{run}/logs")).await.json()["stdout"], "1\n2\n3\n4\n5\n6\n7\n8\n9\n");
     client.close().await;
 }

@@ -8,4 +8,4 @@ mod ports;
 mod served;
 mod toolbox;
 
-use client::Client;
+use client::{Client, eventually};

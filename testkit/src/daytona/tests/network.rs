@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::{Cut, StandInConfig};
-use super::Client;
+use super::{Client, eventually};
 
 #[tokio::test]
 async fn a_network_that_is_down_answers_nobody_until_it_is_back() {
@@ -60,7 +60,5 @@ async fn a_stand_in_that_is_dropped_leaves_no_process_and_no_file() {
         stat.is_empty() || stat.contains(") Z ")
     };
     assert!(processes.iter().all(gone));
-    while home.exists() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    eventually("its files are gone", || async { !home.exists() }).await;
 }

@@ -15,8 +15,8 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use super::super::{Cut, Fault, Faults, Manner, On, StandInConfig, When};
-use super::Client;
 use super::client::request_of;
+use super::{Client, eventually};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -181,9 +181,7 @@ async fn a_preview_reaches_the_same_port_with_its_token_or_the_key() {
     client.ask("DELETE", &format!("/api/sandbox/{id}"), None).await;
     client.until(&id, "gone").await;
     let address = url.strip_prefix("http://").unwrap();
-    while TcpStream::connect(address).await.is_ok() {
-        tokio::task::yield_now().await;
-    }
+    eventually("the preview is gone", || async { TcpStream::connect(address).await.is_err() }).await;
     client.close().await;
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::StandInConfig;
-use super::Client;
+use super::{Client, eventually};
 
 const BOUNDARY: &str = "unit-test-boundary";
 
@@ -93,15 +93,16 @@ async fn a_command_in_the_background_is_asked_about_and_written_to() {
     let id = client.sandbox().await;
     let session = format!("/toolbox/{id}/process/session");
     client.post(&session, json!({ "sessionId": "s" })).await;
+    // The shell comes to the second command late: what is written to it meanwhile waits.
+    let busy = json!({ "command": "sleep 0.2", "runAsync": true });
+    client.post(&format!("{session}/s/exec"), busy).await;
     let command = json!({ "command": "read word; echo got $word; exit 7", "runAsync": true });
     let begun = client.post(&format!("{session}/s/exec"), command).await;
     assert_eq!(begun.status, 202);
     let run = format!("{session}/s/command/{}", begun.json()["cmdId"].as_str().unwrap());
     assert!(client.get(&run).await.json().get("exitCode").is_none());
     assert_eq!(client.post(&format!("{run}/input"), json!({ "data": "this\n" })).await.status, 204);
-    while client.get(&run).await.json().get("exitCode").is_none() {
-        tokio::task::yield_now().await;
-    }
+    client.until_ended(&run).await;
     // It ended the shell: the session's exit code is its own.
     assert_eq!(client.get(&run).await.json()["exitCode"], 7);
     assert_eq!(client.get(&format!("{run}/logs")).await.json()["output"], "got this\n");
@@ -121,9 +122,7 @@ async fn a_session_that_is_deleted_takes_everything_below_it_along() {
         client.post(&format!("{session}/{name}/exec"), stray).await;
     }
     // Two shells, and two strays of each.
-    while client.stand_in.processes(&id).len() < 6 {
-        tokio::task::yield_now().await;
-    }
+    eventually("all have begun", || async { client.stand_in.processes(&id).len() >= 6 }).await;
     assert_eq!(client.ask("DELETE", &format!("{session}/gone"), None).await.status, 204);
     assert_eq!(client.stand_in.processes(&id).len(), 3);
     assert_eq!(client.ask("DELETE", &format!("{session}/gone"), None).await.status, 404);

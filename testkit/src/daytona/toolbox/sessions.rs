@@ -106,8 +106,7 @@ pub(super) async fn input(
     if session.exit_code(&run).is_some() {
         return Err(Refusal::daemon(StatusCode::GONE, "COMMAND_ALREADY_COMPLETED", "the command has ended"));
     }
-    let sent = tokio::task::spawn_blocking(move || run.send(&data)).await.map_err(|error| broken(&error))?;
-    sent.map(|()| StatusCode::NO_CONTENT).map_err(|error| broken(&error))
+    run.send(&data).map(|()| StatusCode::NO_CONTENT).map_err(|error| broken(&error))
 }
 
 fn told(session: &Session) -> Value {

@@ -11,12 +11,14 @@
 //! the shell's.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat, open};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{ChildStdin, Command};
 use tokio::sync::watch;
@@ -102,6 +104,8 @@ pub(super) struct Run {
     pub id: String,
     pub text: String,
     directory: PathBuf,
+    /// Its stdin: what is written before the shell has opened it waits here.
+    input: Arc<File>,
 }
 
 impl Session {
@@ -157,8 +161,12 @@ impl Session {
         tokio::fs::write(directory.join("command"), format!("{text}\n")).await?;
         tokio::fs::write(directory.join("stdout"), "").await?;
         tokio::fs::write(directory.join("stderr"), "").await?;
-        mknodat(CWD, directory.join("input"), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
-        let run = Run { id, text: text.to_owned(), directory };
+        let pipe = directory.join("input");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)?;
+        // Open for both, a pipe that nobody reads does not hold the opener; and what is in it stays while one has it open.
+        let both = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let input = Arc::new(File::from(open(&pipe, both, Mode::empty())?));
+        let run = Run { id, text: text.to_owned(), directory, input };
         self.lock().push(run.clone());
         let at = run.directory.display();
         // The number's line feed tells that it is whole.
@@ -198,12 +206,9 @@ impl Run {
         self.directory.join("stderr")
     }
 
-    /// Writes into the command's stdin.
+    /// Writes into the command's stdin; an error where it does not take so much.
     pub(super) fn send(&self, data: &str) -> std::io::Result<()> {
-        use std::io::Write as _;
-        // Opened for both, a pipe that nobody reads does not hold the opener.
-        let mut input = std::fs::File::options().read(true).write(true).open(self.directory.join("input"))?;
-        input.write_all(data.as_bytes())
+        (&*self.input).write_all(data.as_bytes())
     }
 }
 
