@@ -12,12 +12,17 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::net::{SendFlags, Shutdown, send, shutdown};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::unix::pipe;
+use tokio::time::{Sleep, sleep};
+
+/// How long is waited before a process that had no descriptor left is tried again.
+const SCARCITY: Duration = Duration::from_millis(10);
 
 /// A connected unix stream socket, for [`Place::connect`](crate::Place::connect) where one can be shared.
 ///
@@ -37,6 +42,8 @@ pub struct SocketStream {
     reader: pipe::Receiver,
     /// There while a write waits for room.
     room: Option<tokio::net::UnixStream>,
+    /// There while a write waits until this process may have one more descriptor.
+    scarcity: Option<Pin<Box<Sleep>>>,
 }
 
 impl SocketStream {
@@ -47,7 +54,20 @@ impl SocketStream {
     /// What the system says, and that there is no runtime.
     pub fn new(socket: UnixStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Ok(Self { reader: pipe::Receiver::from_owned_fd_unchecked(socket.into())?, room: None })
+        Ok(Self {
+            reader: pipe::Receiver::from_owned_fd_unchecked(socket.into())?,
+            room: None,
+            scarcity: None,
+        })
+    }
+
+    /// A duplicate that tells when there is room; `None` where this process has no descriptor left for it.
+    fn duplicate(&self) -> io::Result<Option<tokio::net::UnixStream>> {
+        match fcntl_dupfd_cloexec(self.reader.as_fd(), 0) {
+            Ok(duplicate) => tokio::net::UnixStream::from_std(UnixStream::from(duplicate)).map(Some),
+            Err(Errno::MFILE | Errno::NFILE) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn try_write(&self, data: &[u8]) -> Result<usize, Errno> {
@@ -76,13 +96,23 @@ impl AsyncWrite for SocketStream {
         context: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if let Some(scarcity) = &mut self.scarcity {
+            ready!(scarcity.as_mut().poll(context));
+            self.scarcity = None;
+        }
         let mut room = match self.room.take() {
             Some(room) => room,
             None => match self.try_write(data) {
-                Err(Errno::AGAIN) => {
-                    let duplicate = UnixStream::from(fcntl_dupfd_cloexec(self.reader.as_fd(), 0)?);
-                    tokio::net::UnixStream::from_std(duplicate)?
-                }
+                Err(Errno::AGAIN) => match self.duplicate()? {
+                    Some(room) => room,
+                    None => {
+                        let mut scarcity = Box::pin(sleep(SCARCITY));
+                        // It is not over yet, and wakes this task when it is.
+                        let _ = scarcity.as_mut().poll(context);
+                        self.scarcity = Some(scarcity);
+                        return Poll::Pending;
+                    }
+                },
                 done => return Poll::Ready(done.map_err(io::Error::from)),
             },
         };
@@ -105,7 +135,6 @@ impl AsyncWrite for SocketStream {
 #[cfg(test)]
 mod tests {
     use std::task::Waker;
-    use std::time::Duration;
 
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -169,7 +198,7 @@ mod tests {
         assert!(waiting.is_pending());
         here.write_all(b"?").await.unwrap();
         there.read_exact(&mut [0]).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        sleep(Duration::from_millis(20)).await;
         assert_eq!(waking.count(), 0);
         there.write_all(b"!").await.unwrap();
         tokio::time::timeout(Duration::from_secs(10), async {

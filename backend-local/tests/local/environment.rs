@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use hibernaculum_core::Sandbox;
 
-use crate::host::{Host, SECRET};
+use crate::host::{Host, LONG, SECRET};
 use crate::scene::{Scene, value, within};
 
 /// The host is a process of its own, because a test cannot set variables of its own process.
@@ -52,6 +52,7 @@ async fn a_host_without_descriptors_says_so_and_goes_on() {
     assert_eq!(seen["code"], "session.start", "there is no session without a connection");
     assert!(seen["refused"].to_string().contains("Too many open files"), "{seen}");
     assert_eq!(seen["answer"], 42, "a session that runs runs on");
+    assert_eq!(seen["long"], LONG, "so it does where the host has to wait for room");
     assert_eq!(seen["afterwards"], 1, "the control: it was that limit");
     host.end().await;
 }

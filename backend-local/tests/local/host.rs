@@ -124,6 +124,9 @@ def targets(folder):
 sorted({*targets('/proc/self/fd'), *targets(supervisor)})
 ";
 
+/// The length of a long text.
+pub(crate) const LONG: usize = 10 << 20;
+
 /// What happens while this process can open nothing more, and afterwards.
 async fn without_descriptors(sandbox: &Sandbox, session: &Session) -> Value {
     let plenty = getrlimit(Resource::Nofile);
@@ -135,10 +138,12 @@ async fn without_descriptors(sandbox: &Sandbox, session: &Session) -> Value {
     let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
     let refused: Vec<String> = causes.map(ToString::to_string).collect();
     let answer = value(session, "20 + 22").await;
+    // More than a socket holds.
+    let long = value(session, &format!("len('{}')", "x".repeat(LONG))).await;
     setrlimit(Resource::Nofile, plenty).unwrap();
     drop(fillers);
     let afterwards = value(&within(sandbox.session()).await.unwrap(), "1").await;
-    json!({ "code": error.code(), "refused": refused, "answer": answer, "afterwards": afterwards })
+    json!({ "code": error.code(), "refused": refused, "answer": answer, "long": long, "afterwards": afterwards })
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, pending};
+use std::io;
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -88,9 +89,12 @@ impl Link {
             tokio::select! {
                 biased;
                 sent = outbound.flush(), if !outbound.is_empty() => {
-                    if sent.is_err() {
-                        // The other side is gone; what it said before is still to be read.
+                    if let Err(error) = sent {
                         outbound.discard();
+                        // Where the other side is gone, what it said before is still to be read. Else half a message is there that nobody will finish.
+                        if !is_of_the_other_side(&error) {
+                            return LinkEvent::Over(None);
+                        }
                     }
                     if tells_flushed {
                         return LinkEvent::Flushed;
@@ -105,6 +109,12 @@ impl Link {
             }
         }
     }
+}
+
+/// Whether a write failed because nobody reads any more.
+fn is_of_the_other_side(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, WriteZero};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | WriteZero)
 }
 
 impl fmt::Debug for Link {

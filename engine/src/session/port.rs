@@ -200,9 +200,7 @@ impl Port {
 
     /// Counts work that an earlier host had begun; an execution is known from now on.
     pub(super) fn take_up(&self, id: ExecutionId, limits: OutputLimits, is_code: bool) -> Arc<Ring> {
-        let ring = Ring::new(id, limits, Arc::clone(&self.attention));
-        // Nobody reads it yet, and nobody needs to.
-        ring.stop_waiting_for_readers();
+        let ring = Ring::unread(id, limits, Arc::clone(&self.attention));
         let mut book = self.book();
         book.open += 1;
         if is_code {

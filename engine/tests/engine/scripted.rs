@@ -51,6 +51,9 @@ struct Shared {
     control: Mutex<Option<mpsc::Sender<Frame>>>,
 }
 
+/// How many messages of a session control tells at once: more than wait for an actor.
+const FLOOD: usize = 500;
+
 /// What control does to a session.
 enum Signal {
     Interrupt,
@@ -242,6 +245,24 @@ async fn serve_session(mut wire: Wire, session: String, shared: &Shared) {
                 }
                 running = Some(execute);
             }
+            "flood" => {
+                let control = shared.control.lock().unwrap().clone();
+                for at in 0..FLOOD {
+                    let text = format!(
+                        r#"{{"jsonrpc":"2.0","method":"text","params":{{"session":"{session}","execution":{},"stream":"stdout","pos":{at},"bytes":1,"raw":[0,0],"at":1,"text":"x"}}}}"#,
+                        execute.execution
+                    );
+                    if let Some(control) = &control {
+                        let _ = control.send(Frame::Message(text.into())).await;
+                    }
+                }
+                running = Some(execute);
+            }
+            "another died" => {
+                // Told late, of a process that this one has replaced.
+                tell_death(shared, session.clone(), None, "timeout".to_owned(), 2);
+                let _ = wire.send(answer(&execute, Status::Completed, Some("'alive'"))).await;
+            }
             "garbage" => drop(wire.send(Frame::Message(Bytes::from_static(b"}{"))).await),
             "hang up" => {
                 drop(wire);
@@ -299,6 +320,10 @@ async fn outlive(
 
 fn die(shared: &Shared, session: String, running: Option<&Execute>, reason: String) {
     shared.sessions.lock().unwrap().remove(&session);
+    tell_death(shared, session, running, reason, 1);
+}
+
+fn tell_death(shared: &Shared, session: String, running: Option<&Execute>, reason: String, pid: u32) {
     let died = Died {
         session,
         execution: running.map_or(0, |execute| execute.execution),
@@ -306,7 +331,7 @@ fn die(shared: &Shared, session: String, running: Option<&Execute>, reason: Stri
         state: State::Lost,
         raw: [0; 2],
         text_pos: 0,
-        pid: 1,
+        pid,
     };
     if let Some(control) = &*shared.control.lock().unwrap() {
         let _ = control.try_send(rpc::notification(&died).unwrap());

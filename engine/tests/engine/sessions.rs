@@ -128,3 +128,36 @@ async fn closing_ends_what_runs_and_what_waits() {
         assert_eq!((result.status(), result.state()), (Status::Interrupted, &StateAfter::Lost));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_closed_under_a_flood_holds_up_nobody() {
+    let (sandbox, session) = session(SessionSpec::default()).await;
+    let neighbour = sandbox.session().await.unwrap();
+    // After more and more of the flood.
+    for turns in 0..40 {
+        let flooded = sandbox.session().await.unwrap();
+        let execution = flooded.start("flood").await.unwrap();
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        let began = tokio::time::Instant::now();
+        flooded.close().await.unwrap();
+        assert!(began.elapsed() < Duration::from_secs(1), "{turns}: {:?}", began.elapsed());
+        drop(execution);
+    }
+    assert_eq!(neighbour.execute("1 + 1").await.unwrap().status(), Status::Completed);
+    session.close().await.unwrap();
+    sandbox.close().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_predecessor_is_none_of_a_sessions_own() {
+    let (sandbox, session) = session(SessionSpec::default()).await;
+    for _ in 0..3 {
+        let result = session.execute("another died").await.unwrap();
+        assert_eq!(result.status(), Status::Completed);
+    }
+    assert_eq!(session.execute("1 + 1").await.unwrap().state(), &StateAfter::Kept);
+    assert_eq!(session.info().await.unwrap().state, SessionState::Idle);
+    sandbox.close().await.unwrap();
+}

@@ -142,6 +142,10 @@ impl Actor {
                 self.early_death = Some(died.into());
             }
             Some(Told::Restored { ended }) => self.woke(ended),
+            // A process that another one has replaced: what the session is now lives.
+            Some(Told::Died(died)) if self.pid.is_some_and(|pid| pid != died.pid) => {
+                tracing::debug!(session = %self.parts.port.id(), died.pid, "a predecessor's end was told late");
+            }
             Some(Told::Died(died)) => self.died(died.into()),
             // Whatever process it was to be: it is none any more.
             Some(Told::Stopped(problem)) if matches!(self.link, Link::Connecting(_)) => {
@@ -175,7 +179,8 @@ impl Actor {
     }
 
     /// Another process is connected: it may have been told dead before it was heard of.
-    pub(super) fn note_early_death(&mut self, pid: u32) {
+    pub(super) fn is_process(&mut self, pid: u32) {
+        self.pid = Some(pid);
         if let Some(death) = self.early_death.take().filter(|death| death.pid.is_none_or(|dead| dead == pid))
         {
             self.died(death);

@@ -130,6 +130,8 @@ pub(crate) struct Actor {
     death: Option<Death>,
     /// A death that was told while a connection was being made: that of the process at its other end, which may yet have answered.
     early_death: Option<Death>,
+    /// The process that the session is, or was until now.
+    pid: Option<u32>,
     /// What ended the process last, for those who come too late.
     cause: Option<CrashCause>,
     /// What the next execution's outcome has to warn of.
@@ -180,6 +182,7 @@ impl Actor {
             background: Background::default(),
             death: None,
             early_death: None,
+            pid: None,
             cause: None,
             losses: Vec::new(),
             orders: VecDeque::new(),
@@ -323,6 +326,8 @@ impl Actor {
 
     /// The actor's end: everything of the session is closed, and those who wait for that are told.
     async fn leave(mut self) {
+        // Nobody hears any more what is told of it: control must not wait for room here, or it would wait for the order below.
+        self.parts.inbox.close();
         if self.state == State::Closed {
             self.link = Link::Over;
             let (done, closed) = oneshot::channel();
@@ -371,7 +376,7 @@ impl Actor {
                 if self.is_adopting {
                     self.adopt(welcome.adopted.unwrap_or_default());
                 }
-                self.note_early_death(welcome.pid);
+                self.is_process(welcome.pid);
                 self.tell_opened(Ok(()));
             }
             LinkEvent::Flushed => {}

@@ -260,7 +260,7 @@ impl Actor {
         self.parting = None;
         // It may be the predecessor's, or that of the copy, which died as it woke.
         self.early_death = self.death.take();
-        self.note_early_death(welcome.pid);
+        self.is_process(welcome.pid);
         self.begin_anew();
         self.number = self.number.max(number);
         self.parts.port.note_number(self.number);

@@ -49,6 +49,8 @@ struct State {
     /// Bytes that are waiting for the reader.
     waiting: usize,
     mode: Mode,
+    /// Whether the execution is being stopped: no reader is waited for any more.
+    is_stopping: bool,
     cancelled: bool,
     ended: bool,
     error: Option<Error>,
@@ -71,6 +73,12 @@ enum Mode {
 impl Ring {
     pub(crate) fn new(execution: ExecutionId, limits: OutputLimits, readers: Arc<Notify>) -> Arc<Self> {
         Arc::new(Self { execution, limits, state: Mutex::default(), readers })
+    }
+
+    /// The ring of an execution that an earlier host had begun: nobody reads it yet, and nobody needs to.
+    pub(crate) fn unread(execution: ExecutionId, limits: OutputLimits, readers: Arc<Notify>) -> Arc<Self> {
+        let state = Mutex::new(State { mode: Mode::Detached, ..State::default() });
+        Arc::new(Self { execution, limits, state, readers })
     }
 
     pub(crate) fn limits(&self) -> OutputLimits {
@@ -120,9 +128,10 @@ impl Ring {
         state.mode != Mode::Attached || state.waiting < CAPACITY
     }
 
-    /// From now on the oldest is overwritten, whoever reads: the execution is being stopped, and a slow reader must not hold that up.
+    /// From now on the oldest is overwritten, whoever reads or will: the execution is being stopped, and a slow reader must not hold that up.
     pub(crate) fn stop_waiting_for_readers(&self) {
         let mut state = self.state();
+        state.is_stopping = true;
         if state.mode == Mode::Attached {
             state.mode = Mode::Detached;
         }
@@ -151,7 +160,7 @@ impl Ring {
         let mut state = self.state();
         state.reader += 1;
         if !state.ended {
-            state.mode = Mode::Attached;
+            state.mode = if state.is_stopping { Mode::Detached } else { Mode::Attached };
         }
         state.taken = after_seq.min(state.newest);
         state.waiting =
@@ -162,6 +171,8 @@ impl Ring {
         if let Some(waker) = waker {
             waker.wake();
         }
+        // Less may be waiting for this reader than for the one before.
+        self.readers.notify_one();
         reader
     }
 }
@@ -235,6 +246,7 @@ fn size_of_event(event: &Event) -> usize {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::time::Duration;
 
     use hibernaculum_core::{ExecutionError, ExecutionSource, OutputStream};
 
@@ -302,6 +314,32 @@ mod tests {
         let gap = next(&mut again).await.unwrap();
         let EventKind::Gap { from: Some(1), to: Some(to) } = gap.kind else { panic!("{gap:?}") };
         assert_eq!(next(&mut again).await.unwrap().seq, to + 1);
+    }
+
+    #[test]
+    fn who_attaches_while_the_execution_is_stopped_holds_nothing_up() {
+        let ring = ring();
+        let first = ring.attach(0);
+        ring.stop_waiting_for_readers();
+        let second = ring.attach(0);
+        push(&ring, output(&"x".repeat(CAPACITY)));
+        assert!(ring.has_room());
+        drop((first, second));
+    }
+
+    #[tokio::test]
+    async fn who_attaches_further_on_lets_the_writer_go_on() {
+        let ring = ring();
+        let first = ring.attach(0);
+        ring.readers.notified().await;
+        push(&ring, output(&"x".repeat(CAPACITY)));
+        assert!(!ring.has_room());
+        let second = ring.attach(u64::MAX);
+        assert!(ring.has_room());
+        tokio::time::timeout(Duration::from_secs(5), ring.readers.notified())
+            .await
+            .expect("the writer is told");
+        drop((first, second));
     }
 
     #[tokio::test]
