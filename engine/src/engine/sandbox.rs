@@ -7,9 +7,11 @@ use hibernaculum_core::{
     SandboxSpec, SandboxState, SessionError, SessionId, SessionInfo, SessionSpec,
 };
 use tokio::sync::{OnceCell, mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 use super::Inner;
 use crate::boot::Boot;
+use crate::failure;
 use crate::files::Files;
 use crate::provider::{Place, Provider};
 use crate::sandbox::{Control, Dialer, End, Order, Signs, live};
@@ -130,9 +132,12 @@ impl<P: Provider> Sandbox<P> {
     /// Lets go of it: it goes on.
     pub(super) async fn release(&self) {
         self.dialer.place.release().await;
-        let _ = self.orders.send(Order::Release).await;
-        let mut lost = self.lost.clone();
-        let _ = lost.wait_for(Option::is_some).await;
+        let released = async {
+            let _ = self.orders.send(Order::Release).await;
+            let _ = self.lost.clone().wait_for(Option::is_some).await;
+        };
+        // A supervisor that stands still hears nothing: it finds out by itself that its host is gone.
+        let _ = timeout(self.dialer.timeout, released).await;
     }
 
     /// Closes a session that nobody knows.
@@ -170,11 +175,16 @@ impl<P: Provider> Sandbox<P> {
 
     /// Which live checkpoints are there, and what they take.
     pub(super) async fn measure(&self) -> Result<Checkpoints, Error> {
+        const DOING: &str = "asking for the checkpoints of a sandbox";
         let (done, told) = oneshot::channel();
-        let asked = self.orders.send(Order::Measure { done }).await.is_ok();
-        match told.await {
-            Ok(checkpoints) if asked => Ok(checkpoints),
-            _ => {
+        let asking = async {
+            let asked = self.orders.send(Order::Measure { done }).await.is_ok();
+            told.await.ok().filter(|_| asked)
+        };
+        match timeout(self.dialer.timeout, asking).await {
+            Ok(Some(checkpoints)) => Ok(checkpoints),
+            Err(_) => Err(failure::timeout(DOING, self.dialer.timeout)),
+            Ok(None) => {
                 let problem = self.lost.borrow().clone().unwrap_or_else(|| "its supervisor ended".to_owned());
                 Err(SandboxError::Lost { sandbox: self.id, problem, source: None }.into())
             }
@@ -279,7 +289,7 @@ impl<P: Provider> Sandbox<P> {
                 let (done, ended) = oneshot::channel();
                 if self.orders.send(Order::Shutdown { done }).await.is_ok() {
                     // It was asked; whether it obeys or not, the place sees to the rest.
-                    let _ = tokio::time::timeout(SHUTDOWN_WAIT, ended).await;
+                    let _ = timeout(SHUTDOWN_WAIT, ended).await;
                 }
                 self.dialer.place.stop().await;
             })

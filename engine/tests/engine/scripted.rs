@@ -1,6 +1,7 @@
 //! A runner in Rust, over in-memory streams: it answers what its script says, and breaks whatever promise a test wants broken.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -49,6 +50,8 @@ pub(crate) struct ScriptedPlace {
 struct Shared {
     sessions: Mutex<HashMap<String, mpsc::Sender<Signal>>>,
     control: Mutex<Option<mpsc::Sender<Frame>>>,
+    /// Whether control hears nothing any more.
+    is_deaf: AtomicBool,
 }
 
 /// How many messages of a session control tells at once: more than wait for an actor.
@@ -69,6 +72,7 @@ impl Provider for Scripted {
             Feature::Interrupt,
             Feature::Input,
             Feature::Attach,
+            Feature::LiveCheckpoints,
         ])
     }
 
@@ -170,6 +174,9 @@ async fn control(mut wire: Wire, shared: &Shared) {
             message = wire.next() => message,
         };
         let Some(Ok(Frame::Message(message))) = message else { return };
+        if shared.is_deaf.load(Ordering::Relaxed) {
+            continue;
+        }
         let (id, method, params) = match rpc::parse(&message) {
             Ok(Incoming::Request { id, method, params }) => (id, method, params),
             Ok(Incoming::Notification { method, params }) => {
@@ -257,6 +264,10 @@ async fn serve_session(mut wire: Wire, session: String, shared: &Shared) {
                     }
                 }
                 running = Some(execute);
+            }
+            "deafen control" => {
+                shared.is_deaf.store(true, Ordering::Relaxed);
+                let _ = wire.send(answer(&execute, Status::Completed, None)).await;
             }
             "another died" => {
                 // Told late, of a process that this one has replaced.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::scripted::{Lie, Scripted};
 use hibernaculum_core::{
-    Backend, CrashCause, Error, ExecutionRequest, RecoveryPolicy, Sandbox, SandboxSpec, Session, SessionSpec,
-    SessionState, StateAfter, Status,
+    Backend, ByteSize, CheckpointKind, CheckpointRequest, CrashCause, Error, ExecutionRequest, LiveLimits,
+    RecoveryPolicy, Sandbox, SandboxSpec, Session, SessionSpec, SessionState, StateAfter, Status,
 };
 use hibernaculum_engine::{Engine, EngineConfig};
 
@@ -159,5 +159,18 @@ async fn the_end_of_a_predecessor_is_none_of_a_sessions_own() {
     }
     assert_eq!(session.execute("1 + 1").await.unwrap().state(), &StateAfter::Kept);
     assert_eq!(session.info().await.unwrap().state, SessionState::Idle);
+    sandbox.close().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_supervisor_that_stands_still_is_asked_with_a_limit_what_its_checkpoints_take() {
+    let limits = LiveLimits::default().memory(ByteSize::gib(1));
+    let spec = SandboxSpec::builder().live_checkpoints(limits).build().unwrap();
+    let sandbox = Sandbox::create(&backend(Lie::None), spec).await.unwrap();
+    let session = sandbox.session().await.unwrap();
+    session.execute("deafen control").await.unwrap();
+    let error = session.checkpoint(CheckpointRequest::new(CheckpointKind::Live)).await.unwrap_err();
+    assert_eq!(error.code(), "transport.timeout", "{error}");
+    assert_eq!(session.execute("1 + 1").await.unwrap().status(), Status::Completed);
     sandbox.close().await.unwrap();
 }
