@@ -103,16 +103,16 @@ impl AsyncWrite for SocketStream {
         let mut room = match self.room.take() {
             Some(room) => room,
             None => match self.try_write(data) {
-                Err(Errno::AGAIN) => match self.duplicate()? {
-                    Some(room) => room,
-                    None => {
+                Err(Errno::AGAIN) => {
+                    let Some(room) = self.duplicate()? else {
                         let mut scarcity = Box::pin(sleep(SCARCITY));
                         // It is not over yet, and wakes this task when it is.
                         let _ = scarcity.as_mut().poll(context);
                         self.scarcity = Some(scarcity);
                         return Poll::Pending;
-                    }
-                },
+                    };
+                    room
+                }
                 done => return Poll::Ready(done.map_err(io::Error::from)),
             },
         };

@@ -1,12 +1,11 @@
 //! `hib doctor` on this machine, and on machines that lack what it looks for.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::driver::{Hib, Ran, hib};
+use crate::leash::write_program;
 
 /// A machine of which nothing is inherited but what a test gives it: no Python along PATH, none of pyenv's.
 fn bare(args: &[&str], scene: &Path) -> Hib {
@@ -27,8 +26,7 @@ fn check<'a>(report: &'a Value, name: &str) -> &'a Value {
 }
 
 fn script(path: &Path, text: &str) {
-    fs::write(path, format!("#!/bin/sh\n{text}\n")).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(path, &format!("#!/bin/sh\n{text}\n"));
 }
 
 #[test]

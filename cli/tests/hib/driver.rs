@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A hang is a failure, not a mystery.
-const LIMIT: Duration = Duration::from_mins(1);
+use crate::leash::{LIMIT, Leash};
 
 /// A line of `hib`, to be run.
 pub(crate) struct Hib {
@@ -65,7 +64,7 @@ impl Hib {
             // A program that does not read its input is no failure of the test.
             thread::spawn(move || drop(stdin.write_all(&input)));
         }
-        Running { child, stdout: String::new(), held: None }
+        Running { leash: Leash::on(&child), child, stdout: String::new(), held: None }
     }
 
     pub(crate) fn run(self) -> Ran {
@@ -75,6 +74,8 @@ impl Hib {
 
 /// A `hib` that runs.
 pub(crate) struct Running {
+    /// For whoever reads what it writes.
+    leash: Leash,
     child: Child,
     stdout: String,
     /// Open, and not read.
@@ -156,6 +157,7 @@ impl Running {
             )]
             thread::sleep(Duration::from_millis(2));
         };
+        drop(self.leash);
         self.stdout.push_str(&stdout.join().unwrap());
         Ran { code: status.code(), stdout: self.stdout, stderr: stderr.join().unwrap() }
     }

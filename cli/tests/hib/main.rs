@@ -18,6 +18,7 @@ mod files;
 mod flood;
 mod input;
 mod json;
+mod leash;
 mod notebooks;
 mod quiet;
 #[cfg(feature = "daytona")]

@@ -1,8 +1,11 @@
 //! Ctrl-C and other signals.
 
+use std::time::Instant;
+
 use rustix::process::Signal;
 
 use crate::driver::hib;
+use crate::leash::{LIMIT, write_program};
 
 const SLEEP: &str = "x = 41\nprint('asleep', flush=True)\nimport time; time.sleep(100)";
 
@@ -73,12 +76,13 @@ fn an_interrupt_while_the_session_opens_is_heeded_too() {
     // A Python that never gets ready, and says that it was started.
     let python = scene.path().join("python3");
     let started = scene.path().join("started");
-    std::fs::write(&python, format!("#!/bin/sh\nexec sleep 100 >'{0}'\n", started.display())).unwrap();
-    std::fs::set_permissions(&python, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    rustix::fs::mkfifoat(rustix::fs::CWD, &started, rustix::fs::Mode::RWXU).unwrap();
+    write_program(&python, &format!("#!/bin/sh\n: >'{0}'\nexec sleep 100\n", started.display()));
     let running = hib(["run", "--python", python.to_str().unwrap(), "-c", "1"]).start();
-    // Opens when the other side does.
-    drop(std::fs::File::open(&started).unwrap());
+    let deadline = Instant::now() + LIMIT;
+    while !started.exists() {
+        assert!(Instant::now() < deadline, "it is never started");
+        std::thread::yield_now();
+    }
     let ran = running.signal(Signal::INT).end();
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(130), "", ""));
 }

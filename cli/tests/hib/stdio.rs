@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::leash::{Leash, output};
+
 pub(crate) struct Client {
+    _leash: Leash,
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
@@ -27,7 +30,7 @@ impl Client {
         change(&mut command);
         let mut child = command.spawn().unwrap();
         let (stdin, stdout) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
-        Self { child, stdin, stdout, number: 0, events: Vec::new() }
+        Self { _leash: Leash::on(&child), child, stdin, stdout, number: 0, events: Vec::new() }
     }
 
     pub(crate) fn send(&mut self, line: &str) {
@@ -132,7 +135,7 @@ fn the_client_of_the_documentation_runs() {
     let program = page.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
     let program =
         program.replace("\"hib\", \"stdio\"", &format!("{:?}, \"stdio\"", env!("CARGO_BIN_EXE_hib")));
-    let ran = Command::new("python3").args(["-c", &program]).output().unwrap();
+    let ran = output(Command::new("python3").args(["-c", &program]));
     let told = (String::from_utf8(ran.stdout).unwrap(), String::from_utf8(ran.stderr).unwrap());
     assert_eq!(told, ("hello\n42\n".to_owned(), String::new()));
     assert!(program.lines().filter(|line| !line.is_empty()).count() <= 20, "the client is to be short");
@@ -336,6 +339,6 @@ os.close(ours)
 print(blocking, hib.wait(20))
 "#;
     let program = env!("CARGO_BIN_EXE_hib");
-    let output = Command::new("python3").args(["-c", script, program]).output().unwrap();
+    let output = output(Command::new("python3").args(["-c", script, program]));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "[True, True] 0\n", "{output:?}");
 }

@@ -4,13 +4,14 @@ use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::driver::hib;
+use crate::leash::Leash;
 
 /// A terminal: what a person holds, and what the program is given.
 pub(crate) fn terminal() -> (File, OwnedFd) {
@@ -42,13 +43,14 @@ fn a_password_is_not_shown_and_the_echo_comes_back() {
         "import getpass; pin = getpass.getpass('pin: '); print(pin); name = input('name? '); print(name)";
     let before = tcgetattr(&person).unwrap().local_modes;
     assert!(before.contains(LocalModes::ECHO));
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_hib"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hib"))
         .args(["run", "-c", code])
         .stdin(Stdio::from(input))
         .stderr(Stdio::from(errors))
         .stdout(Stdio::from(program))
         .spawn()
         .unwrap();
+    let _leash = Leash::on(&child);
     assert_eq!(shown_until(&mut person, "pin: "), "pin: ");
     assert!(!tcgetattr(&person).unwrap().local_modes.contains(LocalModes::ECHO));
     person.write_all(b"1234\n").unwrap();
@@ -70,14 +72,12 @@ fn progress(options: &[&str]) -> String {
 /// What `hib` writes to stdout, and what a terminal as stderr shows.
 fn progress_of(line: &[&str], data: &Path) -> (String, String) {
     let (mut person, program) = terminal();
-    let ended = std::process::Command::new(env!("CARGO_BIN_EXE_hib"))
-        .args(line)
-        .env("TERM", "xterm")
-        .env("TMPDIR", data)
-        .env("HIBERNACULUM_CONFIG", "/dev/null")
-        .stderr(Stdio::from(program.try_clone().unwrap()))
-        .output()
-        .unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hib"));
+    command.args(line).env("TERM", "xterm").env("TMPDIR", data).env("HIBERNACULUM_CONFIG", "/dev/null");
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::from(program.try_clone().unwrap())).spawn();
+    let child = child.unwrap();
+    let _leash = Leash::on(&child);
+    let ended = child.wait_with_output().unwrap();
     let stdout = String::from_utf8(ended.stdout).unwrap();
     // What was drawn waits in the terminal.
     let mut shown = Vec::new();
