@@ -283,15 +283,15 @@ impl DockerBackendBuilder {
             }
             .into());
         }
-        let user = self.hardening.user()?;
+        let (user, me) = (self.hardening.user()?, rustix::process::geteuid().as_raw());
+        self.transport.reaching(user, me, false)?;
         let daemon = Daemon::connect(self.host.as_deref()).await?;
         let image = image::choose(&daemon.docker, self.image.as_deref()).await?;
-        // Users in a rootless engine's containers are not those of this machine: no socket of theirs can be reached.
-        let rootless = daemon.is_rootless && self.transport == Transport::Auto;
-        let state = State::open(self.state_dir.as_deref())?;
+        let transport = self.transport.reaching(user, me, daemon.maps_users)?;
+        let state = State::open(self.state_dir.as_deref(), &daemon.id)?;
         Ok(DockerProvider {
             image,
-            way: Way::of(if rootless { Transport::Exec } else { self.transport }),
+            way: Way::of(transport),
             user,
             hardening: self.hardening,
             start_timeout,

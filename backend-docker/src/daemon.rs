@@ -20,10 +20,12 @@ const OLDEST: (usize, usize) = (1, 41);
 pub(crate) struct Daemon {
     pub(crate) docker: Docker,
     pub(crate) endpoint: Endpoint,
+    /// What it calls itself, for as long as it keeps its data.
+    pub(crate) id: String,
     /// How many processors it has.
     pub(crate) cpus: u32,
-    /// Whether it runs without root: users in its containers are not those of this machine.
-    pub(crate) is_rootless: bool,
+    /// Whether users in its containers are others of this machine: it runs without root, or maps them.
+    pub(crate) maps_users: bool,
 }
 
 impl Daemon {
@@ -47,11 +49,18 @@ impl Daemon {
         let options = info.security_options.unwrap_or_default();
         Ok(Self {
             docker,
+            id: info.id.unwrap_or_default(),
             cpus: info.ncpu.and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
-            is_rootless: options.iter().any(|option| option.contains("name=rootless")),
+            maps_users: maps_users(&options),
             endpoint,
         })
     }
+}
+
+fn maps_users(options: &[String]) -> bool {
+    // `name=seccomp,profile=default`
+    let names = options.iter().flat_map(|option| option.split(','));
+    names.into_iter().any(|name| matches!(name, "name=rootless" | "name=userns"))
 }
 
 fn dial(endpoint: &Endpoint) -> Result<Docker, bollard::errors::Error> {
@@ -95,6 +104,15 @@ fn old_enough(endpoint: &Endpoint, version: &str, api: &str) -> Result<(), Error
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_engine_whose_users_are_others_is_known_by_its_options() {
+        let of = |options: &[&str]| {
+            maps_users(&options.iter().map(|option| (*option).to_owned()).collect::<Vec<_>>())
+        };
+        assert!(of(&["name=seccomp,profile=default", "name=rootless"]) && of(&["name=userns"]));
+        assert!(!of(&["name=apparmor", "name=seccomp,profile=default", "name=cgroupns"]) && !of(&[]));
+    }
 
     #[test]
     fn an_engine_that_is_too_old_is_told_with_its_version() {
