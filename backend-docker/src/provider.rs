@@ -36,6 +36,8 @@ use crate::socket;
 use crate::state::{SocketRoom, State};
 use crate::transport::{Transport, Way};
 
+/// What Python says where the runner's volume is empty, or was not filled to the end. What else names the runner is a fault of another kind.
+const UNFILLED: &str = "No module named 'hibernaculum_runner";
 /// How long a process that failed may take until its last words are here.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -96,9 +98,7 @@ impl Provider for DockerProvider {
         let begun = self.begin(spec, boot, network, runner).await;
         let place = match begun {
             // Whoever filled the volume was ended before it was whole.
-            Err(Error::Sandbox(SandboxError::Start { problem, .. }))
-                if problem.contains("hibernaculum_runner") =>
-            {
+            Err(Error::Sandbox(SandboxError::Start { problem, .. })) if problem.contains(UNFILLED) => {
                 fill(&self.daemon, &self.image, self.start_timeout).await?;
                 self.begin(spec, boot, network, runner).await?
             }
