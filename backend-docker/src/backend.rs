@@ -297,7 +297,7 @@ impl DockerBackendBuilder {
             start_timeout,
             ttl: self.ttl.unwrap_or(TTL),
             features: features(),
-            reaper: reap::watch(daemon.docker.clone(), Arc::downgrade(&state)),
+            reaper: reap::watch(daemon.remover.clone(), Arc::downgrade(&state)),
             fates: Arc::new(Fates::listen(daemon.docker.clone())),
             runner: OnceCell::new(),
             daemon,

@@ -226,7 +226,7 @@ impl ImageBuild {
             .map_err(|error| self.failed("there are no random numbers".to_owned(), Some(error.into())))?;
         let container = format!("hibernaculum-build-{}", hex::encode(random));
         let Attached { mut stdin, stdout, tail, removal } =
-            launch(docker, container.clone(), body(base)).await?;
+            launch(&daemon.remover, container.clone(), body(base)).await?;
         let _ = stdin.write_all(self.requirements.as_bytes()).await;
         let _ = stdin.shutdown().await;
         let mut lines = BufReader::new(stdout).lines();

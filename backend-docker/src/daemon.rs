@@ -6,6 +6,7 @@ use bollard::{API_DEFAULT_VERSION, ClientVersion, Docker};
 use hibernaculum_core::{Error, SandboxError};
 
 use crate::endpoint::{Endpoint, Surroundings};
+use crate::removal::Remover;
 use crate::trouble::unreachable;
 
 /// How long the engine may take to answer one request. Those that take longer by nature have a limit of their own.
@@ -19,6 +20,7 @@ const OLDEST: (usize, usize) = (1, 41);
 #[derive(Debug, Clone)]
 pub(crate) struct Daemon {
     pub(crate) docker: Docker,
+    pub(crate) remover: Remover,
     pub(crate) endpoint: Endpoint,
     /// What it calls itself, for as long as it keeps its data.
     pub(crate) id: String,
@@ -48,6 +50,7 @@ impl Daemon {
         old_enough(&endpoint, &version.version.unwrap_or_default(), &api)?;
         let options = info.security_options.unwrap_or_default();
         Ok(Self {
+            remover: Remover::of(docker.clone()),
             docker,
             id: info.id.unwrap_or_default(),
             cpus: info.ncpu.and_then(|count| u32::try_from(count).ok()).unwrap_or(1),

@@ -12,6 +12,7 @@ use bollard::Docker;
 use bollard::models::EventMessage;
 use bollard::query_parameters::EventsOptionsBuilder;
 use futures_util::StreamExt as _;
+use hibernaculum_engine::Tail;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -20,6 +21,10 @@ use crate::owner;
 
 /// How long the news of an end may take after the end itself.
 const NEWS: Duration = Duration::from_millis(400);
+/// How long a process that failed may take until its last words are here.
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How many of the last lines tell why it ended.
+const LAST_LINES: usize = 8;
 /// How long is waited before an engine that said no more is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -35,16 +40,50 @@ pub(crate) struct Fate {
     end: Option<(i64, i64)>,
 }
 
+/// Why a container has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) why: String,
+    /// Nobody killed it: its first process may have said something.
+    pub(crate) by_itself: bool,
+}
+
 impl Fate {
-    fn told(&self) -> Option<String> {
+    fn told(&self) -> Option<Told> {
         let (exit, at) = self.end?;
         let is_for_memory = self.oom.is_some_and(|oom| at.abs_diff(oom) <= AT_ONCE.unsigned_abs());
-        Some(match exit {
-            0 => "its container ended".to_owned(),
-            _ if is_for_memory => "memory ran out in its container".to_owned(),
-            137 => "its container was killed".to_owned(),
-            code => format!("its container ended with status {code}"),
-        })
+        let (why, by_itself) = match exit {
+            0 => ("its container ended".to_owned(), true),
+            _ if is_for_memory => ("memory ran out in its container".to_owned(), false),
+            137 => ("its container was killed".to_owned(), false),
+            code => (format!("its container ended with status {code}"), true),
+        };
+        Some(Told { why, by_itself })
+    }
+}
+
+/// What a sandbox's first process says on its stderr, for when it has ended.
+#[derive(Debug, Clone)]
+pub(crate) struct LastWords {
+    tail: Tail,
+    /// Ends when all of it is there.
+    heard: watch::Receiver<()>,
+}
+
+impl LastWords {
+    /// What goes into that tail, until the sender is dropped.
+    pub(crate) fn of(tail: Tail) -> (Self, watch::Sender<()>) {
+        let (sender, heard) = watch::channel(());
+        (Self { tail, heard }, sender)
+    }
+
+    /// Its last lines.
+    pub(crate) async fn lines(&self) -> String {
+        // What it said last is on its way still.
+        let _ = timeout(LAST_WORDS, self.heard.clone().changed()).await;
+        let shown = self.tail.shown();
+        let lines: Vec<&str> = shown.lines().collect();
+        lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default().join("\n")
     }
 }
 
@@ -109,7 +148,7 @@ impl Fates {
     }
 
     /// Why that container has ended; nothing where no news of it comes in time.
-    pub(crate) async fn of(&self, container: &str) -> Option<String> {
+    pub(crate) async fn of(&self, container: &str) -> Option<Told> {
         let mut changed = self.known.changed.subscribe();
         let told =
             changed.wait_for(|_| self.known.lock().get(container).is_none_or(|kept| kept.fate.end.is_some()));
@@ -174,7 +213,7 @@ mod tests {
             for event in events {
                 known.hear(event);
             }
-            known.lock().get("mine").and_then(|kept| kept.fate.told())
+            known.lock().get("mine").and_then(|kept| kept.fate.told()).map(|told| told.why)
         };
         let killed = event(60, "mine", "die", "137");
         assert_eq!(

@@ -16,7 +16,7 @@
 //! | how a sandbox starts | `provider`, `attached` |
 //! | how streams reach it | [`Transport`], `place`, `relay`, `socket`, `state`, `streams` |
 //! | what its figures are measured against | [`floor`] |
-//! | how it ends, why, what is left over, and what goes on without its host | `adoption`, `ending`, `fates`, `owner`, [`reap`] |
+//! | how it ends, why, what is left over, and what goes on without its host | `adoption`, `ending`, `fates`, `owner`, `removal`, [`reap`] |
 
 mod adoption;
 mod attached;
@@ -38,6 +38,7 @@ mod provider;
 mod pull;
 mod reap;
 mod relay;
+mod removal;
 mod room;
 mod seccomp;
 mod socket;

@@ -82,7 +82,7 @@ impl State {
             None => self.directory.join(self.next.fetch_add(1, Ordering::Relaxed).to_string()),
         };
         DirBuilder::new().mode(0o700).create(&path)?;
-        let room = SocketRoom { path, state: Arc::clone(self) };
+        let room = SocketRoom { path, _state: Arc::clone(self), lingers: lingers.is_some(), stays: false };
         if rustix::process::geteuid().is_root() {
             std::os::unix::fs::chown(&room.path, Some(user.uid), Some(user.gid))?;
         }
@@ -94,7 +94,7 @@ impl State {
     /// The directory of a sandbox that another backend made, where there is one.
     pub(crate) fn lingering_room(self: &Arc<Self>, sandbox: SandboxId) -> Option<SocketRoom> {
         let path = self.root.join(self.lingering(&sandbox.to_string()));
-        path.is_dir().then(|| SocketRoom { path, state: Arc::clone(self) })
+        path.is_dir().then(|| SocketRoom { path, _state: Arc::clone(self), lingers: true, stays: true })
     }
 
     /// The key of this directory's owner.
@@ -139,11 +139,15 @@ impl Drop for State {
     }
 }
 
-/// The directory of one sandbox's socket. Removed with the value.
+/// The directory of one sandbox's socket. Removed with the value, unless a container has it that may go on.
 #[derive(Debug)]
 pub(crate) struct SocketRoom {
     path: PathBuf,
-    state: Arc<State>,
+    /// It is there as long as what is in it.
+    _state: Arc<State>,
+    /// Its sandbox may outlive this program.
+    lingers: bool,
+    stays: bool,
 }
 
 impl SocketRoom {
@@ -163,16 +167,26 @@ impl SocketRoom {
 }
 
 impl SocketRoom {
+    /// A sandbox lives in it from now on. One that may outlive this program needs it until its container is gone: only [`SocketRoom::remove`] ends it.
+    pub(crate) fn inhabited(mut self) -> Self {
+        self.stays = self.lingers;
+        self
+    }
+
+    /// Its container is gone.
+    pub(crate) fn remove(mut self) {
+        self.stays = false;
+    }
+
     /// It stays.
     pub(crate) fn release(mut self) {
-        self.path.clear();
+        self.stays = true;
     }
 }
 
 impl Drop for SocketRoom {
     fn drop(&mut self) {
-        debug_assert!(self.path.as_os_str().is_empty() || self.path.starts_with(&self.state.root));
-        if !self.path.as_os_str().is_empty() {
+        if !self.stays {
             remove(&self.path);
         }
     }
@@ -241,7 +255,8 @@ mod tests {
         }
         next.sweep_lingering(&HashSet::from([kept.to_string()]));
         assert!(next.lingering_room(gone).is_none());
-        drop(next.lingering_room(kept).unwrap());
+        drop(next.lingering_room(kept).unwrap().inhabited());
+        next.lingering_room(kept).unwrap().remove();
         assert!(next.lingering_room(kept).is_none(), "whoever has it removes it");
         drop((one, living, next));
         assert_eq!(fs::read_dir(&root).unwrap().count(), 0);

@@ -24,6 +24,8 @@ mod networks;
 mod proxy;
 mod pulls;
 mod scene;
+mod stalls;
+mod volumes;
 
 use std::process::ExitCode;
 
@@ -66,6 +68,8 @@ fn main() -> ExitCode {
         loosened::TESTS,
         networks::TESTS,
         pulls::TESTS,
+        stalls::TESTS,
+        volumes::TESTS,
     ];
     let trials = modules.into_iter().flatten().map(|test| {
         let missing = missing.clone();
