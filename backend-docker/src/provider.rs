@@ -36,8 +36,6 @@ use crate::socket;
 use crate::state::{SocketRoom, State};
 use crate::transport::{Transport, Way};
 
-/// What Python says where the runner's volume is empty, or was not filled to the end. What else names the runner is a fault of another kind.
-const UNFILLED: &str = "No module named 'hibernaculum_runner";
 /// How long is waited until the container of a start that failed is gone. It goes on going after that.
 const LEAVING: Duration = Duration::from_secs(3);
 
@@ -96,7 +94,7 @@ impl Provider for DockerProvider {
         let begun = self.begin(spec, boot, network, runner, deadline).await;
         let place = match begun {
             // Whoever filled the volume was ended before it was whole.
-            Err(Error::Sandbox(SandboxError::Start { problem, .. })) if problem.contains(UNFILLED) => {
+            Err(Error::Sandbox(SandboxError::Start { problem, .. })) if is_unfilled(&problem) => {
                 let began = Instant::now();
                 fill(&self.daemon, &self.image, self.start_timeout).await?;
                 // What filling takes has a limit of its own, and is no part of this one.
@@ -306,5 +304,24 @@ pub(crate) async fn wind(ending: Weak<Ending>, time: Duration) {
     tokio::time::sleep(time).await;
     if let Some(ending) = ending.upgrade() {
         ending.put_an_end(format!("its wall time of {time:?} is over"));
+    }
+}
+
+/// Whether Python says that the runner's volume is empty, or was not filled to the end. What else names the runner is a fault of another kind.
+fn is_unfilled(problem: &str) -> bool {
+    problem.contains("No module named 'hibernaculum_runner")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_runner_that_is_not_there_is_an_unfilled_volume() {
+        for missing in ["'hibernaculum_runner'", "'hibernaculum_runner.keeper'"] {
+            assert!(is_unfilled(&format!("it said: ModuleNotFoundError: No module named {missing}")));
+        }
+        let other = "it said: File \"/opt/hibernaculum/hibernaculum_runner/boot.py\", line 9\nMemoryError";
+        assert!(!is_unfilled(other));
     }
 }

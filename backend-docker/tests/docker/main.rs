@@ -26,6 +26,7 @@ mod pulls;
 mod scene;
 mod stalls;
 mod volumes;
+mod words;
 
 use std::process::ExitCode;
 
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         pulls::TESTS,
         stalls::TESTS,
         volumes::TESTS,
+        words::TESTS,
     ];
     let trials = modules.into_iter().flatten().map(|test| {
         let missing = missing.clone();
