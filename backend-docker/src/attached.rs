@@ -40,7 +40,7 @@ pub(crate) async fn launch(
         match maker.docker.create_container(Some(options), body).await {
             Ok(made) => {
                 for warning in made.warnings {
-                    tracing::warn!(container = name, warning, "the engine warns of a container");
+                    tracing::info!(container = name, warning, "the engine warns of a container");
                 }
                 Ok(Removal::of(maker, name))
             }

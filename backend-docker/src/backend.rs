@@ -296,7 +296,7 @@ impl DockerBackendBuilder {
             hardening: self.hardening,
             start_timeout,
             ttl: self.ttl.unwrap_or(TTL),
-            features: features(),
+            features: features(&daemon.unlimited),
             reaper: reap::watch(daemon.remover.clone(), Arc::downgrade(&state)),
             fates: Arc::new(Fates::listen(daemon.docker.clone())),
             runner: OnceCell::new(),

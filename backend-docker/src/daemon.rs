@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use bollard::models::SystemInfo;
 use bollard::{API_DEFAULT_VERSION, ClientVersion, Docker};
-use hibernaculum_core::{Error, SandboxError};
+use hibernaculum_core::{Error, LimitKind, SandboxError};
 
 use crate::endpoint::{Endpoint, Surroundings};
 use crate::removal::Remover;
@@ -26,6 +27,8 @@ pub(crate) struct Daemon {
     pub(crate) id: String,
     /// How many processors it has.
     pub(crate) cpus: u32,
+    /// What it says that it cannot limit: it takes such a limit and does nothing.
+    pub(crate) unlimited: Vec<LimitKind>,
     /// Whether users in its containers are others of this machine: it runs without root, or maps them.
     pub(crate) maps_users: bool,
 }
@@ -48,16 +51,32 @@ impl Daemon {
         };
         let api = version.api_version.unwrap_or_default();
         old_enough(&endpoint, &version.version.unwrap_or_default(), &api)?;
+        let unlimited = unlimited(&info);
+        if info.memory_limit != Some(false) && info.swap_limit == Some(false) {
+            tracing::warn!(%endpoint, "the engine cannot limit swap: a limit of memory is one of RAM alone");
+        }
         let options = info.security_options.unwrap_or_default();
         Ok(Self {
             remover: Remover::of(docker.clone()),
             docker,
             id: info.id.unwrap_or_default(),
             cpus: info.ncpu.and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
+            unlimited,
             maps_users: maps_users(&options),
             endpoint,
         })
     }
+}
+
+/// The limits that the engine says it cannot enforce: it runs without the control groups for them. What it does not speak of it can.
+fn unlimited(info: &SystemInfo) -> Vec<LimitKind> {
+    let period_and_quota = [info.cpu_cfs_period, info.cpu_cfs_quota];
+    let can = [
+        (LimitKind::Memory, info.memory_limit != Some(false)),
+        (LimitKind::Cpus, !period_and_quota.contains(&Some(false))),
+        (LimitKind::Processes, info.pids_limit != Some(false)),
+    ];
+    can.into_iter().filter(|(_, can)| !can).map(|(limit, _)| limit).collect()
 }
 
 fn maps_users(options: &[String]) -> bool {
@@ -107,6 +126,16 @@ fn old_enough(endpoint: &Endpoint, version: &str, api: &str) -> Result<(), Error
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_engine_cannot_limit_is_known_by_what_it_says() {
+        let of = |info: &str| unlimited(&serde_json::from_str(info).unwrap());
+        let all = r#"{"MemoryLimit": true, "SwapLimit": false, "CpuCfsPeriod": true, "CpuCfsQuota": true, "PidsLimit": true}"#;
+        assert!(of(all).is_empty() && of("{}").is_empty());
+        let none = all.replace("true", "false");
+        assert_eq!(of(&none), [LimitKind::Memory, LimitKind::Cpus, LimitKind::Processes]);
+        assert_eq!(of(r#"{"CpuCfsQuota": false}"#), [LimitKind::Cpus]);
+    }
 
     #[test]
     fn an_engine_whose_users_are_others_is_known_by_its_options() {
