@@ -110,7 +110,7 @@ impl DockerBackendBuilder {
         self
     }
 
-    /// Which way byte streams take. Unset: found out by trying.
+    /// Which way byte streams take. Unset: found out by trying. [`Transport::Socket`] is refused where this program is not root and code runs as another user.
     ///
     /// ```
     /// use hibernaculum_backend_docker::{DockerBackend, Transport};
@@ -149,7 +149,8 @@ impl DockerBackendBuilder {
         self
     }
 
-    /// How long a sandbox may take to start, its preloaded modules included: more than zero, at most an hour. Unset: 60 s.
+    /// How long a sandbox may take to start, its preloaded modules included: more than zero, at most an hour. Unset: 60 s. The first sandbox of an image may
+    /// take as long again, while the runner is put into its volume.
     ///
     /// ```
     /// use std::time::Duration;

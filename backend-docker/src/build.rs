@@ -293,16 +293,13 @@ impl ImageBuild {
 
 /// What a container of ours is told is nothing that the image should remember: what it says of itself it has from its base.
 fn changes(base: &Image) -> String {
-    let mut changes =
-        "ENTRYPOINT []\nCMD [\"python3\"]\nLABEL hibernaculum.host= hibernaculum.owner= hibernaculum.ttl="
-            .to_owned();
-    for (what, was) in [("USER", &base.user), ("WORKDIR", &base.workdir)] {
-        if !was.is_empty() {
-            // A variable's name would be read as its value.
-            changes.push_str(&format!("\n{what} {}", was.replace('$', "\\$")));
-        }
-    }
-    changes
+    let fixed =
+        "ENTRYPOINT []\nCMD [\"python3\"]\nLABEL hibernaculum.host= hibernaculum.owner= hibernaculum.ttl=";
+    // A variable's name would be read as its value.
+    let said = |what: &str, was: &str| format!("{what} {}", was.replace('$', "\\$"));
+    let of_base = [("USER", &base.user), ("WORKDIR", &base.workdir)];
+    let of_base = of_base.iter().filter(|(_, was)| !was.is_empty()).map(|(what, was)| said(what, was));
+    std::iter::once(fixed.to_owned()).chain(of_base).collect::<Vec<_>>().join("\n")
 }
 
 /// A container in which pip can write and reach its index: trusted as far as the requirements are, closed where that costs nothing.

@@ -6,7 +6,7 @@ use bollard::models::SystemInfo;
 use bollard::{API_DEFAULT_VERSION, ClientVersion, Docker};
 use hibernaculum_core::{Error, LimitKind, SandboxError};
 
-use crate::endpoint::{Endpoint, Surroundings};
+use crate::endpoint::Endpoint;
 use crate::removal::Remover;
 use crate::trouble::unreachable;
 
@@ -36,7 +36,7 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Finds the engine and asks what it is.
     pub(crate) async fn connect(setting: Option<&str>) -> Result<Self, Error> {
-        let endpoint = Surroundings::here().endpoint(setting)?;
+        let endpoint = Endpoint::find(setting)?;
         let docker = dial(&endpoint).map_err(|error| unreachable(&endpoint, error))?;
         let asked = tokio::time::timeout(GREETING, async {
             let version = docker.version().await?;
@@ -83,6 +83,55 @@ fn maps_users(options: &[String]) -> bool {
     // `name=seccomp,profile=default`
     let names = options.iter().flat_map(|option| option.split(','));
     names.into_iter().any(|name| matches!(name, "name=rootless" | "name=userns"))
+}
+
+/// What an engine says that it is.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), hibernaculum_core::Error> {
+/// use hibernaculum_backend_docker::{EngineVersion, Endpoint};
+///
+/// let EngineVersion { version, api, .. } = Endpoint::find(None)?.version().await?;
+/// println!("Docker {version}, API {api}");
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EngineVersion {
+    /// Its own.
+    pub version: String,
+    /// The newest of the API that it speaks.
+    pub api: String,
+}
+
+impl Endpoint {
+    /// Asks the engine there what it is, for ten seconds at most.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_docker::Endpoint;
+    ///
+    /// println!("{}", Endpoint::find(None)?.version().await?.version);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::Engine`] where none answers.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is left when the future is dropped.
+    pub async fn version(&self) -> Result<EngineVersion, Error> {
+        let docker = dial(self).map_err(|error| unreachable(self, error))?;
+        let asked = tokio::time::timeout(GREETING, docker.version()).await;
+        let told = asked.unwrap_or(Err(bollard::errors::Error::RequestTimeoutError));
+        let told = told.map_err(|error| unreachable(self, error))?;
+        Ok(EngineVersion {
+            version: told.version.unwrap_or_default(),
+            api: told.api_version.unwrap_or_default(),
+        })
+    }
 }
 
 fn dial(endpoint: &Endpoint) -> Result<Docker, bollard::errors::Error> {

@@ -17,8 +17,19 @@ use serde_json::Value;
 const MACHINE: &str = "/var/run/docker.sock";
 
 /// Where an engine listens.
+///
+/// ```no_run
+/// use hibernaculum_backend_docker::Endpoint;
+///
+/// match Endpoint::find(None)? {
+///     Endpoint::Unix(path) => println!("a socket of this machine: {}", path.display()),
+///     other => println!("somewhere else: {other}"),
+/// }
+/// # Ok::<(), hibernaculum_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Endpoint {
+#[non_exhaustive]
+pub enum Endpoint {
     /// A unix socket of this machine.
     Unix(PathBuf),
     /// A TCP address, without TLS.
@@ -33,6 +44,24 @@ impl fmt::Display for Endpoint {
             Self::Unix(path) => write!(f, "unix://{}", path.display()),
             Self::Tcp(address) | Self::Tls(address, _) => write!(f, "tcp://{address}"),
         }
+    }
+}
+
+impl Endpoint {
+    /// The engine that a backend would use which is given this `host` setting, whether or not it is there.
+    ///
+    /// ```
+    /// use hibernaculum_backend_docker::Endpoint;
+    ///
+    /// assert_eq!(Endpoint::find(Some("unix:///run/d.sock"))?.to_string(), "unix:///run/d.sock");
+    /// # Ok::<(), hibernaculum_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::Engine`] where what is named is no address, or the context in use is not known.
+    pub fn find(host: Option<&str>) -> Result<Self, Error> {
+        Surroundings::here().endpoint(host)
     }
 }
 

@@ -220,7 +220,7 @@ mod tests {
             told(&[event(59, "mine", "oom", ""), killed.clone()]).unwrap(),
             "memory ran out in its container"
         );
-        assert_eq!(told(&[killed.clone()]).unwrap(), "its container was killed");
+        assert_eq!(told(std::slice::from_ref(&killed)).unwrap(), "its container was killed");
         let long_ago = event(1, "mine", "oom", "");
         assert_eq!(told(&[long_ago.clone(), killed]).unwrap(), "its container was killed");
         let ended = event(60, "mine", "die", "3");

@@ -10,7 +10,7 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | which engine is used, and whether it will do | `endpoint`, `daemon`, `trouble` |
+//! | which engine is used, and whether it will do | [`Endpoint`], `daemon`, `trouble` |
 //! | which image, how one is made, and the runner beside it | `image`, [`ImageBuild`], `prepare` |
 //! | what a container may do and use | `container`, [`Hardening`], `seccomp`, `room` |
 //! | how a sandbox starts | `provider`, `attached` |
@@ -49,6 +49,8 @@ mod trouble;
 
 pub use backend::{DockerBackend, DockerBackendBuilder};
 pub use build::{BuiltImage, ImageBuild};
+pub use daemon::EngineVersion;
+pub use endpoint::Endpoint;
 pub use hardening::{Hardening, Seccomp};
 pub use place::DockerPlace;
 pub use provider::DockerProvider;

@@ -95,10 +95,10 @@ impl Provider for DockerProvider {
         let place = match begun {
             // Whoever filled the volume was ended before it was whole.
             Err(Error::Sandbox(SandboxError::Start { problem, .. })) if is_unfilled(&problem) => {
-                let began = Instant::now();
+                let since = Instant::now();
                 fill(&self.daemon, &self.image, self.start_timeout).await?;
                 // What filling takes has a limit of its own, and is no part of this one.
-                self.begin(spec, boot, network, runner, deadline + began.elapsed()).await?
+                self.begin(spec, boot, network, runner, deadline + since.elapsed()).await?
             }
             begun => begun?,
         };

@@ -291,9 +291,9 @@ mod tests {
         let state = State::open(Some(&root), "engine").unwrap();
         state.next.store(u64::MAX, Ordering::Relaxed);
         for lingers in [None, Some(SandboxId::new())] {
-            let room = state.room(ME(), lingers).unwrap();
-            let below = room.path().join("s").as_os_str().len() - root.as_os_str().len();
-            assert!(LONGEST + below <= 107, "{:?}", room.path());
+            let made = state.room(ME(), lingers).unwrap();
+            let below = made.path().join("s").as_os_str().len() - root.as_os_str().len();
+            assert!(LONGEST + below <= 107, "{:?}", made.path());
         }
     }
 
