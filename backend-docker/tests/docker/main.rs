@@ -66,12 +66,12 @@ fn main() -> ExitCode {
         images::TESTS,
         leaks::TESTS,
         limits::TESTS,
-        loosened::TESTS,
-        networks::TESTS,
-        pulls::TESTS,
         stalls::TESTS,
         volumes::TESTS,
         words::TESTS,
+        loosened::TESTS,
+        networks::TESTS,
+        pulls::TESTS,
     ];
     let trials = modules.into_iter().flatten().map(|test| {
         let missing = missing.clone();

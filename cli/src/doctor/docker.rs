@@ -176,4 +176,13 @@ mod tests {
         assert_eq!((check.status, &check.facts["reason"]), (Status::Limited, &Value::from("denied")));
         assert!(check.mend.unwrap().contains("usermod -aG docker"));
     }
+
+    #[cfg(feature = "docker")]
+    #[tokio::test]
+    async fn one_that_takes_certificates_is_tried_with_them() {
+        let endpoint = hibernaculum::docker::Endpoint::Tls("127.0.0.1:1".to_owned(), "/nonexistent".into());
+        let check = one(&Place::Tls(endpoint)).await;
+        assert_eq!((check.status, &check.facts["reason"]), (Status::Missing, &Value::from("broken")));
+        assert_eq!(check.facts["endpoint"], "tcp://127.0.0.1:1");
+    }
 }
