@@ -16,12 +16,12 @@ use hibernaculum_core::{Error, SandboxId};
 use hibernaculum_engine::Ready;
 use jiff::Timestamp;
 
-use crate::attached::Removal;
 use crate::ending::{Ending, Remains};
 use crate::owner;
 use crate::place::{DockerPlace, Road};
 use crate::provider::{DockerProvider, wind};
 use crate::relay::EarlyStreams;
+use crate::removal::Removal;
 use crate::transport::Transport;
 use crate::trouble::failed;
 
@@ -51,11 +51,9 @@ impl DockerProvider {
         let docker = self.daemon.docker.clone();
         let road = match room.as_ref().filter(|_| self.way.get() != Transport::Exec) {
             Some(room) => Road::Socket(room.path().to_owned()),
-            None => {
-                Road::Exec { docker: docker.clone(), container: name.clone(), early: EarlyStreams::none() }
-            }
+            None => Road::Exec { docker, container: name.clone(), early: EarlyStreams::none() },
         };
-        let removal = Removal::of(docker, name.clone());
+        let removal = Removal::of(self.daemon.remover.clone(), name.clone());
         let ending = Arc::new(Ending::new(Remains { attached: None, removal, room }));
         self.fates.enlist(&name);
         let clock = left_of_wall_time(&labels).map(|time| tokio::spawn(wind(Arc::downgrade(&ending), time)));
@@ -67,6 +65,7 @@ impl DockerProvider {
             container: name,
             fates: Arc::clone(&self.fates),
             clock,
+            last_words: None,
         };
         Some((id, place))
     }

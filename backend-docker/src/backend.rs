@@ -110,7 +110,7 @@ impl DockerBackendBuilder {
         self
     }
 
-    /// Which way byte streams take. Unset: found out by trying.
+    /// Which way byte streams take. Unset: found out by trying. [`Transport::Socket`] is refused where this program is not root and code runs as another user.
     ///
     /// ```
     /// use hibernaculum_backend_docker::{DockerBackend, Transport};
@@ -149,7 +149,8 @@ impl DockerBackendBuilder {
         self
     }
 
-    /// How long a sandbox may take to start, its preloaded modules included: more than zero, at most an hour. Unset: 60 s.
+    /// How long a sandbox may take to start, its preloaded modules included: more than zero, at most an hour. Unset: 60 s. The first sandbox of an image may
+    /// take as long again, while the runner is put into its volume.
     ///
     /// ```
     /// use std::time::Duration;
@@ -283,21 +284,21 @@ impl DockerBackendBuilder {
             }
             .into());
         }
-        let user = self.hardening.user()?;
+        let (user, me) = (self.hardening.user()?, rustix::process::geteuid().as_raw());
+        self.transport.reaching(user, me, false)?;
         let daemon = Daemon::connect(self.host.as_deref()).await?;
         let image = image::choose(&daemon.docker, self.image.as_deref()).await?;
-        // Users in a rootless engine's containers are not those of this machine: no socket of theirs can be reached.
-        let rootless = daemon.is_rootless && self.transport == Transport::Auto;
-        let state = State::open(self.state_dir.as_deref())?;
+        let transport = self.transport.reaching(user, me, daemon.maps_users)?;
+        let state = State::open(self.state_dir.as_deref(), &daemon.id)?;
         Ok(DockerProvider {
             image,
-            way: Way::of(if rootless { Transport::Exec } else { self.transport }),
+            way: Way::of(transport),
             user,
             hardening: self.hardening,
             start_timeout,
             ttl: self.ttl.unwrap_or(TTL),
-            features: features(),
-            reaper: reap::watch(daemon.docker.clone(), Arc::downgrade(&state)),
+            features: features(&daemon.unlimited),
+            reaper: reap::watch(daemon.remover.clone(), Arc::downgrade(&state)),
             fates: Arc::new(Fates::listen(daemon.docker.clone())),
             runner: OnceCell::new(),
             daemon,

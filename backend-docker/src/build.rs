@@ -39,6 +39,13 @@ const LOOK: Duration = Duration::from_mins(2);
 /// How many of pip's last lines stand in an error.
 const LAST_LINES: usize = 12;
 
+/// Runs pip. What Debian manages is here to be added to; that is a variable, since an older pip does not know the option, and one of this process alone, since
+/// an image remembers those of its container.
+const PIP: &str = "import os, runpy, sys\n\
+    os.environ.update(PIP_BREAK_SYSTEM_PACKAGES='1', PIP_ROOT_USER_ACTION='ignore', PIP_NO_INPUT='1', PIP_PROGRESS_BAR='off')\n\
+    sys.argv = ['pip', 'install', '--no-cache-dir', '--disable-pip-version-check', '-r', '/dev/stdin']\n\
+    runpy.run_module('pip', run_name='__main__', alter_sys=True)";
+
 /// Says how far it is.
 type Progress = Box<dyn Fn(&str) + Send + Sync>;
 
@@ -226,7 +233,7 @@ impl ImageBuild {
             .map_err(|error| self.failed("there are no random numbers".to_owned(), Some(error.into())))?;
         let container = format!("hibernaculum-build-{}", hex::encode(random));
         let Attached { mut stdin, stdout, tail, removal } =
-            launch(docker, container.clone(), body(base)).await?;
+            launch(&daemon.remover, container.clone(), body(base)).await?;
         let _ = stdin.write_all(self.requirements.as_bytes()).await;
         let _ = stdin.shutdown().await;
         let mut lines = BufReader::new(stdout).lines();
@@ -246,12 +253,10 @@ impl ImageBuild {
             removal.run().await;
             return Err(self.failed(format!("pip failed; it said: {}", words.trim()), None));
         }
-        // What a container of ours is told is nothing that the image should remember.
-        let changes = "ENTRYPOINT []\nCMD [\"python3\"]\nLABEL hibernaculum.host= hibernaculum.owner= hibernaculum.ttl=";
         let options = CommitContainerOptionsBuilder::default()
             .container(&container)
             .pause(false)
-            .changes(changes)
+            .changes(&changes(base))
             .build();
         let made = docker.commit_container(options, ContainerConfig::default()).await;
         removal.run().await;
@@ -286,31 +291,27 @@ impl ImageBuild {
     }
 }
 
+/// What a container of ours is told is nothing that the image should remember: what it says of itself it has from its base.
+fn changes(base: &Image) -> String {
+    let fixed =
+        "ENTRYPOINT []\nCMD [\"python3\"]\nLABEL hibernaculum.host= hibernaculum.owner= hibernaculum.ttl=";
+    // A variable's name would be read as its value.
+    let said = |what: &str, was: &str| format!("{what} {}", was.replace('$', "\\$"));
+    let of_base = [("USER", &base.user), ("WORKDIR", &base.workdir)];
+    let of_base = of_base.iter().filter(|(_, was)| !was.is_empty()).map(|(what, was)| said(what, was));
+    std::iter::once(fixed.to_owned()).chain(of_base).collect::<Vec<_>>().join("\n")
+}
+
 /// A container in which pip can write and reach its index: trusted as far as the requirements are, closed where that costs nothing.
 fn body(base: &Image) -> ContainerCreateBody {
-    let command = [
-        "python3",
-        "-m",
-        "pip",
-        "install",
-        "--no-cache-dir",
-        "--disable-pip-version-check",
-        "-r",
-        "/dev/stdin",
-    ];
+    // What an image does not say cannot be taken back: it is said here only where the base says something else.
+    let unless_unsaid = |said: &str, ours: &str| (!said.is_empty()).then(|| ours.to_owned());
     ContainerCreateBody {
         image: Some(base.id.clone()),
-        user: Some("0:0".to_owned()),
-        // What Debian manages is here to be added to; an older pip does not know the variable.
-        env: Some(words([
-            "PIP_BREAK_SYSTEM_PACKAGES=1",
-            "PIP_ROOT_USER_ACTION=ignore",
-            "PIP_NO_INPUT=1",
-            "PIP_PROGRESS_BAR=off",
-        ])),
-        entrypoint: Some(words(command)),
+        user: unless_unsaid(&base.user, "0:0"),
+        entrypoint: Some(words(["python3", "-c", PIP])),
         cmd: Some(Vec::new()),
-        working_dir: Some("/".to_owned()),
+        working_dir: unless_unsaid(&base.workdir, "/"),
         labels: Some(owner::labels(None, LIMIT, &std::collections::BTreeMap::new())),
         host_config: Some(HostConfig {
             auto_remove: Some(false),
@@ -345,6 +346,28 @@ fn meaningful(requirements: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn base(user: &str, workdir: &str) -> Image {
+        Image {
+            name: "base".to_owned(),
+            id: "sha256:0".to_owned(),
+            volumes: Vec::new(),
+            user: user.to_owned(),
+            workdir: workdir.to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_image_is_told_nothing_that_its_base_does_not_say() {
+        let (silent, outspoken) = (base("", ""), base("7:8", "/srv/$HOME"));
+        // pip runs as root in `/` in both; what the container says of itself is taken back only where there is something to say instead.
+        let (unsaid, said) = (body(&silent), body(&outspoken));
+        assert_eq!((unsaid.user, unsaid.working_dir, unsaid.env), (None, None, None));
+        assert_eq!((said.user.as_deref(), said.working_dir.as_deref()), (Some("0:0"), Some("/")));
+        assert_eq!(said.env, None);
+        assert!(!changes(&silent).contains("USER") && !changes(&silent).contains("WORKDIR"));
+        assert!(changes(&outspoken).ends_with("\nUSER 7:8\nWORKDIR /srv/\\$HOME"), "{}", changes(&outspoken));
+    }
 
     #[test]
     fn the_same_content_has_the_same_key_however_it_is_laid_out() {

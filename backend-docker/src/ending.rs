@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::attached::Removal;
+use crate::removal::Removal;
 use crate::state::SocketRoom;
 use crate::streams::Input;
 
@@ -40,11 +40,13 @@ impl Remains {
             let _ = timeout(CLOSING, stdin.shutdown()).await;
             let _ = timeout(GRACE, reader).await;
         }
-        self.removal.run().await;
+        let is_gone = self.removal.run().await;
         if let Some((_, reader)) = self.attached {
             reader.abort();
         }
-        drop(self.room);
+        if let Some(room) = self.room.filter(|_| is_gone) {
+            room.remove();
+        }
     }
 
     /// Nothing of it ends.
@@ -146,5 +148,52 @@ struct Over(watch::Sender<bool>);
 impl Drop for Over {
     fn drop(&mut self) {
         self.0.send_replace(true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+    use std::path::PathBuf;
+
+    use hibernaculum_core::SandboxId;
+
+    use super::*;
+    use crate::hardening::User;
+    use crate::removal::tests::engine;
+    use crate::state::State;
+
+    /// What remains of a sandbox that may outlive its host, at an engine that answers so; and its socket's directory.
+    fn lingering(scene: &tempfile::TempDir, statuses: &'static [u16]) -> (Remains, PathBuf) {
+        let found = scene.path().metadata().unwrap();
+        let state = State::open(Some(&scene.path().join("state")), "engine").unwrap();
+        let user = User { uid: found.uid(), gid: found.gid() };
+        let room = state.room(user, Some(SandboxId::new())).unwrap().inhabited();
+        let path = room.path().to_owned();
+        let removal = Removal::of(engine(scene, statuses), "one".to_owned());
+        (Remains { attached: None, removal, room: Some(room) }, path)
+    }
+
+    #[test]
+    fn what_lingers_keeps_its_directory_where_the_runtime_ends_first() {
+        let scene = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let (ending, path) = runtime.block_on(async {
+            let (remains, path) = lingering(&scene, &[]);
+            (Ending::new(remains), path)
+        });
+        drop(runtime);
+        drop(ending);
+        assert!(path.is_dir(), "its container lives on");
+    }
+
+    #[tokio::test]
+    async fn what_lingers_keeps_its_directory_until_its_container_is_gone() {
+        for (statuses, stays) in [(&[403][..], true), (&[404], false)] {
+            let scene = tempfile::tempdir().unwrap();
+            let (remains, path) = lingering(&scene, statuses);
+            remains.end(true).await;
+            assert_eq!(path.is_dir(), stays, "{statuses:?}");
+        }
     }
 }

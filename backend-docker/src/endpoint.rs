@@ -1,7 +1,7 @@
 //! Where the engine listens: found as `docker` itself finds it.
 //!
 //! ```text
-//!  the `host` setting ─▶ DOCKER_HOST ─▶ the context of DOCKER_CONTEXT, or of ~/.docker/config.json ─▶ the usual sockets
+//!  the `host` setting ─▶ DOCKER_HOST ─▶ the context of DOCKER_CONTEXT, or of config.json in DOCKER_CONFIG or ~/.docker ─▶ the usual sockets
 //! ```
 //!
 //! Whoever names an engine means that one: only the usual sockets are tried one after the other.
@@ -17,8 +17,19 @@ use serde_json::Value;
 const MACHINE: &str = "/var/run/docker.sock";
 
 /// Where an engine listens.
+///
+/// ```no_run
+/// use hibernaculum_backend_docker::Endpoint;
+///
+/// match Endpoint::find(None)? {
+///     Endpoint::Unix(path) => println!("a socket of this machine: {}", path.display()),
+///     other => println!("somewhere else: {other}"),
+/// }
+/// # Ok::<(), hibernaculum_core::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Endpoint {
+#[non_exhaustive]
+pub enum Endpoint {
     /// A unix socket of this machine.
     Unix(PathBuf),
     /// A TCP address, without TLS.
@@ -36,6 +47,24 @@ impl fmt::Display for Endpoint {
     }
 }
 
+impl Endpoint {
+    /// The engine that a backend would use which is given this `host` setting, whether or not it is there.
+    ///
+    /// ```
+    /// use hibernaculum_backend_docker::Endpoint;
+    ///
+    /// assert_eq!(Endpoint::find(Some("unix:///run/d.sock"))?.to_string(), "unix:///run/d.sock");
+    /// # Ok::<(), hibernaculum_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SandboxError::Engine`] where what is named is no address, or the context in use is not known.
+    pub fn find(host: Option<&str>) -> Result<Self, Error> {
+        Surroundings::here().endpoint(host)
+    }
+}
+
 /// What of this process's surroundings decides. A value of its own, so that tests need no environment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Surroundings {
@@ -43,6 +72,8 @@ pub(crate) struct Surroundings {
     pub(crate) context: Option<String>,
     pub(crate) tls_verify: bool,
     pub(crate) cert_path: Option<PathBuf>,
+    /// Where `docker` keeps its settings, unless that is in the home directory.
+    pub(crate) config: Option<PathBuf>,
     pub(crate) home: Option<PathBuf>,
     pub(crate) runtime_dir: Option<PathBuf>,
 }
@@ -55,6 +86,7 @@ impl Surroundings {
             context: variable("DOCKER_CONTEXT"),
             tls_verify: variable("DOCKER_TLS_VERIFY").is_some(),
             cert_path: variable("DOCKER_CERT_PATH").map(PathBuf::from),
+            config: variable("DOCKER_CONFIG").map(PathBuf::from),
             home: variable("HOME").map(PathBuf::from),
             runtime_dir: variable("XDG_RUNTIME_DIR").map(PathBuf::from),
         }
@@ -80,13 +112,17 @@ impl Surroundings {
 
     /// Where certificates are, if TLS is asked for.
     fn certificates(&self) -> Option<PathBuf> {
-        let usual = || self.home.as_ref().map(|home| home.join(".docker"));
-        if self.tls_verify { self.cert_path.clone().or_else(usual) } else { None }
+        if self.tls_verify { self.cert_path.clone().or_else(|| self.settings()) } else { None }
+    }
+
+    /// Where `docker` keeps its settings.
+    fn settings(&self) -> Option<PathBuf> {
+        self.config.clone().or_else(|| self.home.as_ref().map(|home| home.join(".docker")))
     }
 
     /// The endpoint of the context in use; `default` is none.
     fn of_context(&self) -> Result<Option<Endpoint>, Error> {
-        let Some(folder) = self.home.as_ref().map(|home| home.join(".docker")) else { return Ok(None) };
+        let Some(folder) = self.settings() else { return Ok(None) };
         let configured =
             || json(&folder.join("config.json"))?.get("currentContext")?.as_str().map(str::to_owned);
         let Some(name) = self.context.clone().or_else(configured).filter(|name| name != "default") else {
@@ -101,7 +137,7 @@ impl Surroundings {
         let (Some((path, _)), Some(host)) = (&found, host) else {
             return Err(unusable(
                 format!("the docker context `{name}` names no engine"),
-                "DOCKER_CONTEXT or ~/.docker/config.json names it, and `docker context` does not know it",
+                "DOCKER_CONTEXT or docker's config.json names it, and `docker context` does not know it",
             ));
         };
         let id = path.file_name().unwrap_or_default();
@@ -186,5 +222,15 @@ mod tests {
         assert!(other.endpoint(None).unwrap_err().to_string().contains("`nest`"));
         let default = Surroundings { context: Some("default".to_owned()), ..here };
         assert!(matches!(default.endpoint(None).unwrap(), Endpoint::Unix(_)));
+        let elsewhere = Surroundings {
+            home: Some("/nonexistent".into()),
+            config: Some(folder.clone()),
+            tls_verify: true,
+            ..Surroundings::default()
+        };
+        let tls = folder.join("contexts/tls/abc/docker");
+        assert_eq!(elsewhere.endpoint(None).unwrap(), Endpoint::Tls("den:2376".to_owned(), tls));
+        let named = Surroundings { host: Some("tcp://far:1".to_owned()), ..elsewhere };
+        assert_eq!(named.endpoint(None).unwrap(), Endpoint::Tls("far:1".to_owned(), folder));
     }
 }

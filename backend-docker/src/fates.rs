@@ -12,6 +12,7 @@ use bollard::Docker;
 use bollard::models::EventMessage;
 use bollard::query_parameters::EventsOptionsBuilder;
 use futures_util::StreamExt as _;
+use hibernaculum_engine::Tail;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -20,26 +21,69 @@ use crate::owner;
 
 /// How long the news of an end may take after the end itself.
 const NEWS: Duration = Duration::from_millis(400);
+/// How long a process that failed may take until its last words are here.
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How many of the last lines tell why it ended.
+const LAST_LINES: usize = 8;
 /// How long is waited before an engine that said no more is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// How near to each other, in the engine's nanoseconds, a want of memory and an end are cause and effect. A session that the kernel killed is no end.
+const AT_ONCE: i64 = 2_000_000_000;
 
 /// What is known of a container's end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Fate {
-    /// How often the kernel killed in it for want of memory.
-    ooms: u32,
-    /// The status with which its first process ended.
-    exit: Option<i64>,
+    /// When the kernel killed in it last for want of memory, by the engine's clock.
+    oom: Option<i64>,
+    /// The status with which its first process ended, and when.
+    end: Option<(i64, i64)>,
+}
+
+/// Why a container has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) why: String,
+    /// Nobody killed it: its first process may have said something.
+    pub(crate) by_itself: bool,
 }
 
 impl Fate {
-    fn told(&self) -> Option<String> {
-        Some(match (self.exit?, self.ooms) {
-            (_, 1..) => "memory ran out in its container".to_owned(),
-            (137, _) => "its container was killed".to_owned(),
-            (0, _) => "its container ended".to_owned(),
-            (code, _) => format!("its container ended with status {code}"),
-        })
+    fn told(&self) -> Option<Told> {
+        let (exit, at) = self.end?;
+        let is_for_memory = self.oom.is_some_and(|oom| at.abs_diff(oom) <= AT_ONCE.unsigned_abs());
+        let (why, by_itself) = match exit {
+            0 => ("its container ended".to_owned(), true),
+            _ if is_for_memory => ("memory ran out in its container".to_owned(), false),
+            137 => ("its container was killed".to_owned(), false),
+            code => (format!("its container ended with status {code}"), true),
+        };
+        Some(Told { why, by_itself })
+    }
+}
+
+/// What a sandbox's first process says on its stderr, for when it has ended.
+#[derive(Debug, Clone)]
+pub(crate) struct LastWords {
+    tail: Tail,
+    /// Ends when all of it is there.
+    heard: watch::Receiver<()>,
+}
+
+impl LastWords {
+    /// What goes into that tail, until the sender is dropped.
+    pub(crate) fn of(tail: Tail) -> (Self, watch::Sender<()>) {
+        let (sender, heard) = watch::channel(());
+        (Self { tail, heard }, sender)
+    }
+
+    /// Its last lines.
+    pub(crate) async fn lines(&self) -> String {
+        // What it said last is on its way still.
+        let _ = timeout(LAST_WORDS, self.heard.clone().changed()).await;
+        let shown = self.tail.shown();
+        let lines: Vec<&str> = shown.lines().collect();
+        lines.get(lines.len().saturating_sub(LAST_LINES)..).unwrap_or_default().join("\n")
     }
 }
 
@@ -104,10 +148,10 @@ impl Fates {
     }
 
     /// Why that container has ended; nothing where no news of it comes in time.
-    pub(crate) async fn of(&self, container: &str) -> Option<String> {
+    pub(crate) async fn of(&self, container: &str) -> Option<Told> {
         let mut changed = self.known.changed.subscribe();
-        let told = changed
-            .wait_for(|_| self.known.lock().get(container).is_none_or(|kept| kept.fate.exit.is_some()));
+        let told =
+            changed.wait_for(|_| self.known.lock().get(container).is_none_or(|kept| kept.fate.end.is_some()));
         let _ = timeout(NEWS, told).await;
         self.known.lock().get(container).and_then(|kept| kept.fate.told())
     }
@@ -125,11 +169,12 @@ impl Known {
         let Some(attributes) = attributes else { return };
         let Some(name) = attributes.get("name") else { return };
         if let Some(Kept { fate, .. }) = self.lock().get_mut(name) {
+            let at = event.time_nano.unwrap_or_default();
             match event.action.as_deref() {
-                Some("oom") => fate.ooms += 1,
+                Some("oom") => fate.oom = Some(at),
                 Some("die") => {
                     let exit = attributes.get("exitCode").and_then(|code| code.parse().ok());
-                    fate.exit = exit.or(Some(-1));
+                    fate.end = Some((exit.unwrap_or(-1), at));
                 }
                 _ => {}
             }
@@ -148,11 +193,16 @@ mod tests {
 
     use super::*;
 
-    fn event(name: &str, action: &str, exit: &str) -> EventMessage {
+    fn event(second: i64, name: &str, action: &str, exit: &str) -> EventMessage {
         let attributes =
             [("name", name), ("exitCode", exit)].map(|(name, value)| (name.to_owned(), value.to_owned()));
         let actor = EventActor { attributes: Some(HashMap::from(attributes)), ..EventActor::default() };
-        EventMessage { action: Some(action.to_owned()), actor: Some(actor), ..EventMessage::default() }
+        EventMessage {
+            action: Some(action.to_owned()),
+            actor: Some(actor),
+            time_nano: Some(second * 1_000_000_000),
+            ..EventMessage::default()
+        }
     }
 
     #[test]
@@ -163,15 +213,21 @@ mod tests {
             for event in events {
                 known.hear(event);
             }
-            known.lock().get("mine").and_then(|kept| kept.fate.told())
+            known.lock().get("mine").and_then(|kept| kept.fate.told()).map(|told| told.why)
         };
-        let killed = event("mine", "die", "137");
+        let killed = event(60, "mine", "die", "137");
         assert_eq!(
-            told(&[event("mine", "oom", ""), killed.clone()]).unwrap(),
+            told(&[event(59, "mine", "oom", ""), killed.clone()]).unwrap(),
             "memory ran out in its container"
         );
-        assert_eq!(told(&[killed]).unwrap(), "its container was killed");
-        assert_eq!(told(&[event("mine", "die", "3")]).unwrap(), "its container ended with status 3");
-        assert_eq!(told(&[event("another", "die", "3")]), None);
+        assert_eq!(told(std::slice::from_ref(&killed)).unwrap(), "its container was killed");
+        let long_ago = event(1, "mine", "oom", "");
+        assert_eq!(told(&[long_ago.clone(), killed]).unwrap(), "its container was killed");
+        let ended = event(60, "mine", "die", "3");
+        assert_eq!(told(&[long_ago, ended]).unwrap(), "its container ended with status 3");
+        let in_order = [event(60, "mine", "oom", ""), event(60, "mine", "die", "0")];
+        assert_eq!(told(&in_order).unwrap(), "its container ended");
+        assert_eq!(told(&[event(60, "mine", "die", "3")]).unwrap(), "its container ended with status 3");
+        assert_eq!(told(&[event(60, "another", "die", "3")]), None);
     }
 }

@@ -175,7 +175,7 @@ impl Floor {
         };
         let mut body = plan.body();
         body.entrypoint = Some(words(command));
-        let attached = launch(&provider.daemon.docker, plan.name(), body).await?;
+        let attached = launch(&provider.daemon.remover, plan.name(), body).await?;
         Ok((plan.name(), attached))
     }
 }

@@ -23,6 +23,10 @@ pub(crate) struct Image {
     pub(crate) id: String,
     /// Directories that it wants to be volumes.
     pub(crate) volumes: Vec<String>,
+    /// As whom it runs what it runs by itself; empty: as root.
+    pub(crate) user: String,
+    /// Where it does that; empty: in `/`.
+    pub(crate) workdir: String,
 }
 
 /// Finds the image that is meant.
@@ -55,11 +59,16 @@ pub(crate) async fn find(docker: &Docker, name: &str) -> Result<Option<Image>, E
         return Ok(None);
     }
     match docker.inspect_image(name).await {
-        Ok(found) => Ok(found.id.map(|id| Image {
-            name: name.to_owned(),
-            id,
-            volumes: found.config.and_then(|config| config.volumes).unwrap_or_default(),
-        })),
+        Ok(found) => {
+            let config = found.config.unwrap_or_default();
+            Ok(found.id.map(|id| Image {
+                name: name.to_owned(),
+                id,
+                volumes: config.volumes.unwrap_or_default(),
+                user: config.user.unwrap_or_default(),
+                workdir: config.working_dir.unwrap_or_default(),
+            }))
+        }
         Err(error) if matches!(status(&error), Some(400 | 404)) => Ok(None),
         Err(error) => Err(failed("the engine does not say which images it has", error)),
     }

@@ -10,13 +10,13 @@
 //!
 //! | for | see |
 //! |---|---|
-//! | which engine is used, and whether it will do | `endpoint`, `daemon`, `trouble` |
+//! | which engine is used, and whether it will do | [`Endpoint`], `daemon`, `trouble` |
 //! | which image, how one is made, and the runner beside it | `image`, [`ImageBuild`], `prepare` |
 //! | what a container may do and use | `container`, [`Hardening`], `seccomp`, `room` |
 //! | how a sandbox starts | `provider`, `attached` |
 //! | how streams reach it | [`Transport`], `place`, `relay`, `socket`, `state`, `streams` |
 //! | what its figures are measured against | [`floor`] |
-//! | how it ends, why, what is left over, and what goes on without its host | `adoption`, `ending`, `fates`, `owner`, [`reap`] |
+//! | how it ends, why, what is left over, and what goes on without its host | `adoption`, `ending`, `fates`, `owner`, `removal`, [`reap`] |
 
 mod adoption;
 mod attached;
@@ -38,6 +38,7 @@ mod provider;
 mod pull;
 mod reap;
 mod relay;
+mod removal;
 mod room;
 mod seccomp;
 mod socket;
@@ -48,6 +49,8 @@ mod trouble;
 
 pub use backend::{DockerBackend, DockerBackendBuilder};
 pub use build::{BuiltImage, ImageBuild};
+pub use daemon::EngineVersion;
+pub use endpoint::Endpoint;
 pub use hardening::{Hardening, Seccomp};
 pub use place::DockerPlace;
 pub use provider::DockerProvider;

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::container::SOCKET_NAME;
 use crate::ending::Ending;
-use crate::fates::Fates;
+use crate::fates::{Fates, LastWords, Told};
 use crate::relay::{DOING, EarlyStreams, stream};
 use crate::socket;
 use crate::trouble::broken;
@@ -37,6 +37,8 @@ pub struct DockerPlace {
     pub(crate) fates: Arc<Fates>,
     /// Ends it when its time is over.
     pub(crate) clock: Option<JoinHandle<()>>,
+    /// Of the first process, where this program started it.
+    pub(crate) last_words: Option<LastWords>,
 }
 
 impl Place for DockerPlace {
@@ -62,7 +64,7 @@ impl Place for DockerPlace {
         let told = self.ending.reason();
         // What we ended ourselves needs no news of the engine's.
         let has_told = told.is_some() || self.ending.has_begun();
-        let told = if has_told { told } else { self.fates.of(&self.container).await };
+        let told = if has_told { told } else { self.told().await };
         told.map_or(Fate::Unknown, Fate::Gone)
     }
 
@@ -81,6 +83,18 @@ impl Place for DockerPlace {
     async fn kill(&self) {
         self.ending.begin(true);
         self.ending.over().await;
+    }
+}
+
+impl DockerPlace {
+    /// Why its container has ended, with what that said where it ended by itself.
+    async fn told(&self) -> Option<String> {
+        let Told { why, by_itself } = self.fates.of(&self.container).await?;
+        let lines = match self.last_words.as_ref().filter(|_| by_itself) {
+            Some(words) => words.lines().await,
+            None => String::new(),
+        };
+        Some(if lines.is_empty() { why } else { format!("{why}; it said: {lines}") })
     }
 }
 

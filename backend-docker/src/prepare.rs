@@ -18,7 +18,7 @@ use bollard::query_parameters::RemoveVolumeOptionsBuilder;
 use hibernaculum_core::{Error, SandboxError};
 use hibernaculum_engine::Tail;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::attached::{Attached, launch};
 use crate::container::{RUNNER, attached, closed, words};
@@ -36,24 +36,27 @@ pub(crate) const IMAGE: &str = "hibernaculum.image";
 const ANSWER: u64 = 64 * 1024;
 /// How long its last words may be on their way.
 const DRAIN: Duration = Duration::from_secs(1);
+/// How long the engine may take to remove a volume that was not filled.
+pub(crate) const CLEARING: Duration = Duration::from_secs(5);
 /// How long the preparation may be left over: the program that makes it may be gone.
 const TTL: Duration = Duration::from_mins(10);
 
-/// The volume with the runner for that image, made where it is not there yet.
+/// The volume with the runner for that image, made where it is not there yet: `limit` bounds the question, and the answer's work.
 ///
 /// Cancel safe: an unfinished volume is made whole by the next who needs it.
 pub(crate) async fn runner_volume(daemon: &Daemon, image: &Image, limit: Duration) -> Result<String, Error> {
     let name = volume_name(image);
-    match daemon.docker.inspect_volume(&name).await {
-        Ok(_) => return Ok(name),
-        Err(error) if status(&error) == Some(404) => {}
-        Err(error) => return Err(failed("the engine does not say which volumes it has", error)),
+    match timeout(limit, daemon.docker.inspect_volume(&name)).await {
+        Ok(Ok(_)) => return Ok(name),
+        Ok(Err(error)) if status(&error) == Some(404) => {}
+        Ok(Err(error)) => return Err(failed("the engine does not say which volumes it has", error)),
+        Err(_) => return Err(too_late(limit, "the engine was asked for the runner's volume")),
     }
     fill(daemon, image, limit).await?;
     Ok(name)
 }
 
-/// Makes the volume whole, whatever is in it.
+/// Makes the volume whole, whatever is in it, within that limit.
 pub(crate) async fn fill(daemon: &Daemon, image: &Image, limit: Duration) -> Result<(), Error> {
     let name = volume_name(image);
     let request = VolumeCreateRequest {
@@ -65,22 +68,26 @@ pub(crate) async fn fill(daemon: &Daemon, image: &Image, limit: Duration) -> Res
         ])),
         ..VolumeCreateRequest::default()
     };
-    let made = daemon.docker.create_volume(request).await;
-    made.map_err(|error| failed("the engine made no volume for the runner", error))?;
-    let filled = match tokio::time::timeout(limit, run(daemon, image, &name)).await {
-        Ok(filled) => filled,
-        Err(_) => Err(SandboxError::StartTimeout {
-            after_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
-            stderr: "the runner was being prepared for the image".to_owned(),
-        }
-        .into()),
+    let filling = async {
+        let made = daemon.docker.create_volume(request).await;
+        made.map_err(|error| failed("the engine made no volume for the runner", error))?;
+        run(daemon, image, &name).await
     };
+    let filled = timeout(limit, filling)
+        .await
+        .unwrap_or_else(|_| Err(too_late(limit, "the runner was being prepared for the image")));
     if filled.is_err() {
         // Where somebody else uses it the engine keeps it.
         let options = RemoveVolumeOptionsBuilder::default().build();
-        let _ = daemon.docker.remove_volume(&name, Some(options)).await;
+        let _ = timeout(CLEARING, daemon.docker.remove_volume(&name, Some(options))).await;
     }
     filled
+}
+
+/// A start that took longer than it may, and what was being done.
+pub(crate) fn too_late(limit: Duration, doing: impl Into<String>) -> Error {
+    let after_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+    SandboxError::StartTimeout { after_ms, stderr: doing.into() }.into()
 }
 
 fn volume_name(image: &Image) -> String {
@@ -98,7 +105,7 @@ async fn run(daemon: &Daemon, image: &Image, volume: &str) -> Result<(), Error> 
     })?;
     let random = hex::encode(random);
     let launched =
-        launch(&daemon.docker, format!("hibernaculum-prepare-{random}"), body(image, volume, &random)).await;
+        launch(&daemon.remover, format!("hibernaculum-prepare-{random}"), body(image, volume, &random)).await;
     let Attached { mut stdin, mut stdout, tail, removal } = match launched {
         Ok(attached) => attached,
         // In the engine's words: `exec: "python3": executable file not found in $PATH`.

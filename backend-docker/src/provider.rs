@@ -20,24 +20,24 @@ use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::attached::{Attached, launch};
 use crate::container::{Plan, RUNNER, SOCKET, SOCKET_NAME};
 use crate::daemon::Daemon;
 use crate::ending::{Ending, Remains};
-use crate::fates::Fates;
+use crate::fates::{Fates, LAST_WORDS, LastWords};
 use crate::hardening::{Hardening, Seccomp, User};
 use crate::image::Image;
 use crate::place::{DockerPlace, Road};
-use crate::prepare::{fill, runner_volume};
+use crate::prepare::{CLEARING, fill, runner_volume, too_late};
 use crate::relay::EarlyStreams;
 use crate::socket;
 use crate::state::{SocketRoom, State};
 use crate::transport::{Transport, Way};
 
-/// How long a process that failed may take until its last words are here.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+/// How long is waited until the container of a start that failed is gone. It goes on going after that.
+const LEAVING: Duration = Duration::from_secs(3);
 
 /// Starts sandboxes in containers: what [`crate::DockerBackend`] gives to the engine. For those who put an engine together themselves.
 ///
@@ -89,18 +89,16 @@ impl Provider for DockerProvider {
     async fn start(&self, spec: &SandboxSpec, boot: &Boot) -> Result<DockerPlace, Error> {
         let network = spec.network.as_ref().unwrap_or(&self.features.default_network);
         self.admit(network)?;
-        let runner = self
-            .runner
-            .get_or_try_init(|| runner_volume(&self.daemon, &self.image, self.start_timeout))
-            .await?;
-        let begun = self.begin(spec, boot, network, runner).await;
+        let runner = self.runner().await?;
+        let deadline = Instant::now() + self.start_timeout;
+        let begun = self.begin(spec, boot, network, runner, deadline).await;
         let place = match begun {
             // Whoever filled the volume was ended before it was whole.
-            Err(Error::Sandbox(SandboxError::Start { problem, .. }))
-                if problem.contains("hibernaculum_runner") =>
-            {
+            Err(Error::Sandbox(SandboxError::Start { problem, .. })) if is_unfilled(&problem) => {
+                let since = Instant::now();
                 fill(&self.daemon, &self.image, self.start_timeout).await?;
-                self.begin(spec, boot, network, runner).await?
+                // What filling takes has a limit of its own, and is no part of this one.
+                self.begin(spec, boot, network, runner, deadline + since.elapsed()).await?
             }
             begun => begun?,
         };
@@ -136,22 +134,31 @@ impl DockerProvider {
         Ok(())
     }
 
+    /// The volume with the runner, which another start may be filling: once for each image, within a limit of its own.
+    async fn runner(&self) -> Result<&str, Error> {
+        let limit = self.start_timeout;
+        let making = self.runner.get_or_try_init(|| runner_volume(&self.daemon, &self.image, limit));
+        let made = timeout(limit + CLEARING, making).await;
+        Ok(made.map_err(|_| too_late(limit, "the runner was being prepared for the image"))??)
+    }
+
     async fn begin(
         &self,
         spec: &SandboxSpec,
         boot: &Boot,
         network: &NetworkPolicy,
         runner: &str,
+        deadline: Instant,
     ) -> Result<DockerPlace, Error> {
         let way = self.way.get();
         let room = if way == Transport::Exec { None } else { Some(self.socket_room(spec, boot.sandbox)?) };
-        match self.boot(spec, boot, network, runner, room).await {
+        match self.boot(spec, boot, network, runner, (room, deadline)).await {
             // An engine that does not see our file system does not find what is to be mounted.
             Err(Error::Sandbox(SandboxError::Start { problem, .. }))
                 if way == Transport::Auto && problem.contains("bind source path") =>
             {
                 self.way.set(Transport::Exec);
-                self.boot(spec, boot, network, runner, None).await
+                self.boot(spec, boot, network, runner, (None, deadline)).await
             }
             begun => begun,
         }
@@ -171,7 +178,7 @@ impl DockerProvider {
         boot: &Boot,
         network: &NetworkPolicy,
         runner: &str,
-        room: Option<SocketRoom>,
+        (room, deadline): (Option<SocketRoom>, Instant),
     ) -> Result<DockerPlace, Error> {
         let plan = Plan {
             sandbox: boot.sandbox,
@@ -199,25 +206,28 @@ impl DockerProvider {
             },
         );
         let container = plan.name();
-        let deadline = Instant::now() + self.start_timeout;
-        let launching = launch(&self.daemon.docker, container.clone(), plan.body());
+        let launching = launch(&self.daemon.remover, container.clone(), plan.body());
         let attached = timeout_at(deadline, launching)
             .await
-            .map_err(|_| self.too_late("the engine was making the container".to_owned()))??;
+            .map_err(|_| too_late(self.start_timeout, "the engine was making the container"))??;
         let path = room.as_ref().map(|room| room.path().to_owned());
         // Without a socket to share, every stream is an exec: the first ones begin while the runner boots.
         let early = path.is_none().then(|| EarlyStreams::begin(&self.daemon.docker, &container));
-        let (ready, ending) = self.wait(attached, &message, room, deadline).await?;
+        let (ready, ending, last_words) = self.wait(attached, &message, room, deadline).await?;
         let ending = Arc::new(ending);
         let road = self.road(path, container.clone(), early).await?;
         self.fates.enlist(&container);
         let clock = spec.limits.wall_time.map(|time| tokio::spawn(wind(Arc::downgrade(&ending), time)));
-        Ok(DockerPlace { ready, workdir, road, ending, container, fates: Arc::clone(&self.fates), clock })
-    }
-
-    fn too_late(&self, stderr: String) -> Error {
-        let after_ms = u64::try_from(self.start_timeout.as_millis()).unwrap_or(u64::MAX);
-        SandboxError::StartTimeout { after_ms, stderr }.into()
+        Ok(DockerPlace {
+            ready,
+            workdir,
+            road,
+            ending,
+            container,
+            fates: Arc::clone(&self.fates),
+            clock,
+            last_words: Some(last_words),
+        })
     }
 
     /// Which way streams take: found out by trying, once.
@@ -247,7 +257,7 @@ impl DockerProvider {
         message: &[u8],
         room: Option<SocketRoom>,
         deadline: Instant,
-    ) -> Result<(Ready, Ending), Error> {
+    ) -> Result<(Ready, Ending, LastWords), Error> {
         let Attached { mut stdin, stdout, tail, removal } = attached;
         let mut stdout = BufReader::new(stdout);
         let ready = async {
@@ -257,22 +267,23 @@ impl DockerProvider {
         };
         let error = match timeout_at(deadline, ready).await {
             Ok(Ok(ready)) => {
+                let (last_words, heard) = LastWords::of(tail);
                 let reader = Handle::current().spawn(async move {
                     let _ = tokio::io::copy(&mut stdout, &mut tokio::io::sink()).await;
+                    drop(heard);
                 });
                 let shut = room.as_ref().map_or(Ok(()), SocketRoom::shut);
+                let room = room.map(SocketRoom::inhabited);
                 let ending = Ending::new(Remains { attached: Some((stdin, reader)), removal, room });
                 shut.map_err(|error| SandboxError::Start {
                     problem: format!("its socket's directory cannot be shut: {error}"),
                     source: Some(error.into()),
                 })?;
-                return Ok((ready, ending));
+                return Ok((ready, ending, last_words));
             }
             Ok(Err(Error::Sandbox(SandboxError::Start { mut problem, source }))) => {
                 // What it said last is on its way still.
-                let _ =
-                    tokio::time::timeout(LAST_WORDS, tokio::io::copy(&mut stdout, &mut tokio::io::sink()))
-                        .await;
+                let _ = timeout(LAST_WORDS, tokio::io::copy(&mut stdout, &mut tokio::io::sink())).await;
                 let words = tail.shown();
                 if !words.is_empty() {
                     problem.push_str("; it said: ");
@@ -281,9 +292,9 @@ impl DockerProvider {
                 SandboxError::Start { problem, source }.into()
             }
             Ok(Err(error)) => error,
-            Err(_) => self.too_late(tail.shown()),
+            Err(_) => too_late(self.start_timeout, tail.shown()),
         };
-        removal.run().await;
+        let _ = timeout(LEAVING, removal.run()).await;
         Err(error)
     }
 }
@@ -293,5 +304,24 @@ pub(crate) async fn wind(ending: Weak<Ending>, time: Duration) {
     tokio::time::sleep(time).await;
     if let Some(ending) = ending.upgrade() {
         ending.put_an_end(format!("its wall time of {time:?} is over"));
+    }
+}
+
+/// Whether Python says that the runner's volume is empty, or was not filled to the end. What else names the runner is a fault of another kind.
+fn is_unfilled(problem: &str) -> bool {
+    problem.contains("No module named 'hibernaculum_runner")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_runner_that_is_not_there_is_an_unfilled_volume() {
+        for missing in ["'hibernaculum_runner'", "'hibernaculum_runner.keeper'"] {
+            assert!(is_unfilled(&format!("it said: ModuleNotFoundError: No module named {missing}")));
+        }
+        let other = "it said: File \"/opt/hibernaculum/hibernaculum_runner/boot.py\", line 9\nMemoryError";
+        assert!(!is_unfilled(other));
     }
 }

@@ -18,11 +18,11 @@ use hibernaculum_core::Error;
 use jiff::Timestamp;
 use tokio::task::JoinHandle;
 
-use crate::attached::remove;
 use crate::daemon::Daemon;
 use crate::image;
 use crate::owner;
 use crate::prepare;
+use crate::removal::Remover;
 use crate::state::State;
 use crate::trouble::failed;
 
@@ -64,19 +64,20 @@ pub struct Reaped {
 /// What has been removed by then is removed; the rest is found the next time.
 pub async fn reap(host: Option<&str>, dry: bool) -> Result<Vec<Reaped>, Error> {
     let daemon = Daemon::connect(host).await?;
-    let mut all = containers(&daemon.docker, dry).await?;
+    let mut all = containers(&daemon.remover, dry).await?;
     all.extend(volumes(&daemon.docker, dry).await?);
     Ok(all)
 }
 
-/// Looks for containers that were left behind, for as long as the task lives.
-pub(crate) fn watch(docker: Docker, state: Weak<State>) -> JoinHandle<()> {
+/// Looks for containers that were left behind, or that could not be removed, for as long as the task lives.
+pub(crate) fn watch(remover: Remover, state: Weak<State>) -> JoinHandle<()> {
     tokio::spawn(async move {
         loop {
-            if let (Ok(living), Some(state)) = (living(&docker).await, state.upgrade()) {
+            remover.again().await;
+            if let (Ok(living), Some(state)) = (living(&remover.docker).await, state.upgrade()) {
                 state.sweep_lingering(&living);
             }
-            match containers(&docker, false).await {
+            match containers(&remover, false).await {
                 Ok(reaped) => {
                     for left in reaped {
                         tracing::info!(
@@ -93,12 +94,12 @@ pub(crate) fn watch(docker: Docker, state: Weak<State>) -> JoinHandle<()> {
     })
 }
 
-async fn containers(docker: &Docker, dry: bool) -> Result<Vec<Reaped>, Error> {
+async fn containers(remover: &Remover, dry: bool) -> Result<Vec<Reaped>, Error> {
     let ours = vec![format!("{}={}", owner::OWNER, owner::user())];
     let filters = HashMap::from([("label".to_owned(), ours)]);
     // Also those that were made and never started.
     let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-    let listed = docker.list_containers(Some(options)).await;
+    let listed = remover.docker.list_containers(Some(options)).await;
     let listed = listed.map_err(|error| failed("the engine does not say which containers it has", error))?;
     let (now, mut reaped) = (Timestamp::now(), Vec::new());
     for container in listed {
@@ -108,7 +109,7 @@ async fn containers(docker: &Docker, dry: bool) -> Result<Vec<Reaped>, Error> {
         if let (Some(why), Some(name)) = (owner::left_over(&labels, is_running, now), name) {
             let name = name.trim_start_matches('/').to_owned();
             if !dry {
-                remove(docker, &name).await;
+                remover.remove(&name).await;
             }
             reaped.push(Reaped { name, sandbox: labels.get(owner::SANDBOX).cloned(), why });
         }

@@ -8,7 +8,7 @@
 //!
 //! All of it is memory: what is written counts against `memory` as well.
 
-use hibernaculum_core::{ByteSize, Limits};
+use hibernaculum_core::{ByteSize, LimitKind, Limits};
 
 /// Memory and swap together.
 const MEMORY: u64 = 2 << 30;
@@ -47,6 +47,18 @@ pub(crate) fn unset() -> Limits {
         process_file_size: Some(ByteSize::bytes(FILE_SIZE)),
         ..Limits::default()
     }
+}
+
+/// The same, at an engine that cannot enforce those.
+pub(crate) fn told(unlimited: &[LimitKind]) -> Limits {
+    let mut limits = unset();
+    if unlimited.contains(&LimitKind::Memory) {
+        limits.memory = None;
+    }
+    if unlimited.contains(&LimitKind::Processes) {
+        limits.processes = None;
+    }
+    limits
 }
 
 impl Room {

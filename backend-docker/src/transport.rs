@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use hibernaculum_core::ConfigError;
 
+use crate::hardening::User;
+
 /// Which way streams take.
 ///
 /// ```
@@ -27,6 +29,25 @@ pub enum Transport {
     Socket,
     /// An exec with its stdio for each stream, as remote engines need it.
     Exec,
+}
+
+impl Transport {
+    /// What remains to be found out where code runs as `user` and this program as the user `me`; `are_mapped`: users in containers are not those of this machine.
+    /// The socket's directory is for one user alone, and only root can give it to another.
+    pub(crate) fn reaching(self, user: User, me: u32, are_mapped: bool) -> Result<Self, ConfigError> {
+        let is_anothers = me != 0 && user.uid != me;
+        match self {
+            Self::Auto if are_mapped || is_anothers => Ok(Self::Exec),
+            Self::Socket if is_anothers => Err(ConfigError::Invalid {
+                field: "transport".to_owned(),
+                value: "socket".to_owned(),
+                rule: format!(
+                    "must be `auto` or `exec` where code runs as another user ({user}) than this program ({me}), which is not root"
+                ),
+            }),
+            asked => Ok(asked),
+        }
+    }
 }
 
 impl std::str::FromStr for Transport {
@@ -78,6 +99,20 @@ impl Way {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_socket_that_the_user_of_the_code_cannot_reach_is_not_tried() {
+        let (mine, anothers) = (User { uid: 1000, gid: 1000 }, User { uid: 7, gid: 7 });
+        assert_eq!(Transport::Auto.reaching(mine, 1000, false).unwrap(), Transport::Auto);
+        assert_eq!(Transport::Auto.reaching(anothers, 0, false).unwrap(), Transport::Auto);
+        assert_eq!(Transport::Auto.reaching(mine, 1000, true).unwrap(), Transport::Exec);
+        assert_eq!(Transport::Auto.reaching(anothers, 1000, false).unwrap(), Transport::Exec);
+        assert_eq!(Transport::Socket.reaching(mine, 1000, false).unwrap(), Transport::Socket);
+        let Err(ConfigError::Invalid { rule, .. }) = Transport::Socket.reaching(anothers, 1000, false) else {
+            panic!("it is refused")
+        };
+        assert!(rule.contains("7:7") && rule.contains("1000"), "{rule}");
+    }
 
     #[test]
     fn a_way_that_is_none_is_refused() {

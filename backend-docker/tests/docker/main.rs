@@ -24,6 +24,9 @@ mod networks;
 mod proxy;
 mod pulls;
 mod scene;
+mod stalls;
+mod volumes;
+mod words;
 
 use std::process::ExitCode;
 
@@ -63,6 +66,9 @@ fn main() -> ExitCode {
         images::TESTS,
         leaks::TESTS,
         limits::TESTS,
+        stalls::TESTS,
+        volumes::TESTS,
+        words::TESTS,
         loosened::TESTS,
         networks::TESTS,
         pulls::TESTS,

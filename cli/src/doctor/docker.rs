@@ -1,12 +1,11 @@
 //! The Docker engine: whether its socket is there, lets us in, and answers.
 //!
 //! ```text
-//!  DOCKER_HOST, else the usual sockets ─▶ connect ─▶ GET /version ─▶ which engine it is
-//!                                            └─ absent │ denied │ refused: each has a mend of its own
+//!  whereabouts ─▶ connect ─▶ GET /version ─▶ which engine it is
+//!                    └─ absent │ denied │ refused: each has a mend of its own
 //! ```
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::check::{Check, Group};
+use super::whereabouts::{Place, place};
 
 /// How long the engine may take to answer.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -22,40 +22,9 @@ const ANSWER: u64 = 256 * 1024;
 /// Version 1.0, so that the answer comes in one piece and the connection ends with it.
 const REQUEST: &[u8] = b"GET /version HTTP/1.0\r\nHost: docker\r\n\r\n";
 
-/// Where an engine may listen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
-    Socket(PathBuf),
-    Address(String),
-    /// One that needs more than a connection, ssh or TLS; in words.
-    Other(String),
-}
-
 /// Checks the engine.
 pub(super) async fn check() -> Check {
-    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    if let Some(host) = variable("DOCKER_HOST") {
-        return one(&place(&host, variable("DOCKER_TLS_VERIFY").is_some())).await;
-    }
-    let usual = Place::Socket("/var/run/docker.sock".into());
-    let own = variable("XDG_RUNTIME_DIR").map(|directory| PathBuf::from(directory).join("docker.sock"));
-    match own.filter(|path| path.exists()) {
-        // An engine of the user's own is meant where there is one, unless the machine's lets us in.
-        Some(own) if UnixStream::connect("/var/run/docker.sock").await.is_err() => {
-            one(&Place::Socket(own)).await
-        }
-        _ => one(&usual).await,
-    }
-}
-
-fn place(host: &str, is_tls: bool) -> Place {
-    match host.split_once("://") {
-        Some(("unix", path)) => Place::Socket(path.into()),
-        Some(("tcp" | "http", address)) if !is_tls => {
-            Place::Address(address.trim_end_matches('/').to_owned())
-        }
-        _ => Place::Other(host.to_owned()),
-    }
+    one(&place()).await
 }
 
 async fn one(place: &Place) -> Check {
@@ -68,15 +37,31 @@ async fn one(place: &Place) -> Check {
             let asked = async { talk(TcpStream::connect(address).await?).await };
             (address.clone(), tokio::time::timeout(LIMIT, asked).await)
         }
-        Place::Other(host) => {
-            let detail = format!("DOCKER_HOST={host} needs ssh or TLS, which is not tried here");
-            return Check::limited(Group::Docker, "docker", detail, "docker version")
-                .with("reason", "untried");
+        #[cfg(feature = "docker")]
+        Place::Tls(endpoint) => return with_certificates(endpoint).await,
+        Place::Other(why, mend) => {
+            return Check::limited(Group::Docker, "docker", why, mend).with("reason", "untried");
         }
     };
     match answer {
         Ok(Ok(text)) => understood(&shown, &text),
         Ok(Err(error)) => unreachable_at(&shown, &error),
+        Err(_) => unreachable_at(&shown, &io::ErrorKind::TimedOut.into()),
+    }
+    .with("endpoint", shown)
+}
+
+/// Asks one that takes certificates, as the backend does.
+#[cfg(feature = "docker")]
+async fn with_certificates(endpoint: &hibernaculum::docker::Endpoint) -> Check {
+    let shown = endpoint.to_string();
+    match tokio::time::timeout(LIMIT, endpoint.version()).await {
+        Ok(Ok(told)) => answers(&shown, &told.version, &told.api),
+        Ok(Err(error)) => {
+            let told = error.explain();
+            Check::missing(Group::Docker, "docker", format!("{}: {}", told.what, told.why), told.how)
+                .with("reason", "broken")
+        }
         Err(_) => unreachable_at(&shown, &io::ErrorKind::TimedOut.into()),
     }
     .with("endpoint", shown)
@@ -96,18 +81,17 @@ fn understood(shown: &str, answer: &str) -> Check {
     let json: Value = serde_json::from_str(body).unwrap_or(Value::Null);
     let text = |name: &str| json.get(name).and_then(Value::as_str).map(str::to_owned);
     if let (true, Some(version), Some(api)) = (is_fine, text("Version"), text("ApiVersion")) {
-        return Check::ok(
-            Group::Docker,
-            "docker",
-            format!("engine {version} (API {api}) answers at {shown}"),
-        )
-        .with("version", version)
-        .with("api", api);
+        return answers(shown, &version, &api);
     }
     let first = head.lines().next().unwrap_or_default();
     let said: String = first.chars().filter(|c| !c.is_control()).take(80).collect();
     let detail = format!("what listens at {shown} is no Docker engine: it said `{said}`");
     Check::missing(Group::Docker, "docker", detail, "docker version").with("reason", "odd")
+}
+
+fn answers(shown: &str, version: &str, api: &str) -> Check {
+    let detail = format!("engine {version} (API {api}) answers at {shown}");
+    Check::ok(Group::Docker, "docker", detail).with("version", version).with("api", api)
 }
 
 fn unreachable_at(shown: &str, error: &io::Error) -> Check {
@@ -193,12 +177,12 @@ mod tests {
         assert!(check.mend.unwrap().contains("usermod -aG docker"));
     }
 
-    #[test]
-    fn the_variable_is_read_as_docker_reads_it() {
-        assert_eq!(place("unix:///run/d.sock", true), Place::Socket("/run/d.sock".into()));
-        assert_eq!(place("tcp://127.0.0.1:2375/", false), Place::Address("127.0.0.1:2375".to_owned()));
-        for other in [place("ssh://me@far", false), place("tcp://far:2376", true), place("far", false)] {
-            assert!(matches!(other, Place::Other(_)), "{other:?}");
-        }
+    #[cfg(feature = "docker")]
+    #[tokio::test]
+    async fn one_that_takes_certificates_is_tried_with_them() {
+        let endpoint = hibernaculum::docker::Endpoint::Tls("127.0.0.1:1".to_owned(), "/nonexistent".into());
+        let check = one(&Place::Tls(endpoint)).await;
+        assert_eq!((check.status, &check.facts["reason"]), (Status::Missing, &Value::from("broken")));
+        assert_eq!(check.facts["endpoint"], "tcp://127.0.0.1:1");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Host (/proc, /sys) ─▶ confinement, machine ─┐
-//!  docker's socket ────▶ docker ───────────────┤
+//!  docker's endpoint ──▶ docker ───────────────┤
 //!  daytona's API ──────▶ daytona (if meant) ───┤
 //!  every Python ───────▶ pythons ──────────────┼─▶ Report ─▶ show: for people │ --json: for programs
 //!  a real session ─────▶ session, packages ────┘                └─▶ Exit: whether the default backend works
@@ -31,6 +31,7 @@ mod report;
 mod session;
 mod show;
 mod state;
+mod whereabouts;
 
 use crate::exit::Exit;
 use crate::failure::Failure;

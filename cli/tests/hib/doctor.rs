@@ -151,3 +151,24 @@ fn an_engine_that_is_named_is_the_one_that_is_asked() {
     assert_eq!((&docker["status"], &docker["facts"]["reason"]), (&"missing".into(), &"absent".into()));
     assert!(docker["mend"].as_str().unwrap().contains("DOCKER_HOST"), "{docker}");
 }
+
+#[cfg(feature = "docker")]
+#[test]
+fn the_engine_is_looked_for_where_the_backend_would() {
+    let scene = tempfile::tempdir().unwrap();
+    let meta = scene.path().join("contexts/meta/abc");
+    fs::create_dir_all(&meta).unwrap();
+    fs::write(scene.path().join("config.json"), r#"{"currentContext": "den"}"#).unwrap();
+    let den = r#"{"Name": "den", "Endpoints": {"docker": {"Host": "unix:///nonexistent/den.sock"}}}"#;
+    fs::write(meta.join("meta.json"), den).unwrap();
+    let asked = |context: &str| {
+        let asking = hib(["doctor", "--json"]).env("DOCKER_CONFIG", scene.path().to_str().unwrap());
+        let ran = asking.env("DOCKER_CONTEXT", context).env("DOCKER_HOST", "").run();
+        check(&report(&ran), "docker").clone()
+    };
+    let den = asked("");
+    assert_eq!(den["facts"]["endpoint"], "/nonexistent/den.sock", "{den}");
+    let unknown = asked("nest");
+    assert_eq!(unknown["facts"]["reason"], "untried", "{unknown}");
+    assert!(unknown["detail"].as_str().unwrap().contains("`nest`"), "{unknown}");
+}
