@@ -23,6 +23,7 @@ mod loosened;
 mod networks;
 mod proxy;
 mod pulls;
+mod roads;
 mod scene;
 
 use std::process::ExitCode;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         loosened::TESTS,
         networks::TESTS,
         pulls::TESTS,
+        roads::TESTS,
     ];
     let trials = modules.into_iter().flatten().map(|test| {
         let missing = missing.clone();
