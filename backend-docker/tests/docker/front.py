@@ -1,7 +1,7 @@
 """An engine's socket behind a port of the loopback, which it says first: `front.py SOCKET [CERTIFICATES]`.
 
-With a directory of certificates (`server.pem`, `server-key.pem`, `ca.pem`) it speaks TLS there, and only with those whom
-the authority knows. It ends with its stdin.
+With a directory of certificates (`server.pem`, `server-key.pem`, `ca.pem`) it speaks TLS there, and only with those
+whom the authority knows. It ends with its stdin.
 """
 
 import os
