@@ -104,7 +104,7 @@ async fn authority() -> TempDir {
         let mut command = Command::new("openssl");
         command.args(line.split(' ')).args(by).current_dir(folder.path());
         command.args(extensions.iter().flat_map(|extension| ["-addext", extension]));
-        let ran = within(command.output()).await.unwrap();
+        let ran = within(command.output()).await.expect("openssl makes certificates");
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     };
     let by = ["-CA", "ca.pem", "-CAkey", "ca-key.pem"];
