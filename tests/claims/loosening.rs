@@ -2,9 +2,22 @@
 
 use std::io::Write as _;
 
-use hibernaculum::{Registry, Sandbox, SandboxSpec, Settings};
+use hibernaculum::{Error, Registry, Sandbox, SandboxSpec, Settings};
 use hibernaculum_testkit::Requirements;
 use serde_json::json;
+
+/// Where there is no engine, or no image, a test says so, and fails instead where `HIBERNACULUM_REQUIRE` names `docker`.
+pub(crate) fn skipped(error: &Error) {
+    assert!(["sandbox.engine", "sandbox.no_image"].contains(&error.code()), "{error}");
+    assert!(
+        !Requirements::from_env().demand("docker"),
+        "HIBERNACULUM_REQUIRE demands `docker`, but: {error}"
+    );
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+    {
+        eprintln!("skipped: {error}");
+    }
+}
 
 /// The names in the page's table.
 fn documented() -> Vec<String> {
@@ -41,15 +54,7 @@ async fn look(settings: Settings) -> String {
 #[tokio::test]
 async fn each_setting_that_loosens_a_container_does_what_the_page_says() {
     if let Err(error) = Registry::builtin().create("docker", &Settings::default()).await {
-        assert!(
-            !Requirements::from_env().demand("docker"),
-            "HIBERNACULUM_REQUIRE demands `docker`, but: {error}"
-        );
-        #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-        {
-            eprintln!("skipped: {error}");
-        }
-        return;
+        return skipped(&error);
     }
     let mut profile = tempfile::NamedTempFile::new().unwrap();
     let refusing = json!({

@@ -123,15 +123,20 @@ async fn visiting_host() {
     }
 }
 
-/// What a host tells that only visits: a process that `wrap` has made of the words of a command.
-pub(crate) async fn visit(
+/// A host that only visits: a process of the command that `wrap` makes of this program.
+pub(crate) fn visitor(
     transport: &str,
     state: &Path,
     wrap: impl FnOnce(&Path) -> tokio::process::Command,
-) -> String {
+) -> tokio::process::Child {
     let mut command = wrap(&std::env::current_exe().unwrap());
-    command.env(VISITING, format!("{transport} {}", state.display())).stdin(Stdio::null()).kill_on_drop(true);
-    let ran = within(command.output()).await.unwrap();
+    command.env(VISITING, format!("{transport} {}", state.display())).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// What it tells in the end.
+pub(crate) async fn told(visitor: tokio::process::Child) -> String {
+    let ran = within(visitor.wait_with_output()).await.unwrap();
     let said = String::from_utf8(ran.stdout).unwrap();
     let told = said.lines().find_map(|line| line.strip_prefix(READY));
     told.unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&ran.stderr))).trim().to_owned()

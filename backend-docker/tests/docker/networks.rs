@@ -12,6 +12,7 @@ use crate::scene::{backend, engine, fresh, refused, sandbox, value};
 crate::tests![
     only_full_reaches_the_machine,
     what_listens_for_the_machine_alone_is_reached_by_no_policy,
+    sandboxes_with_the_whole_network_reach_each_other,
     the_engines_socket_cannot_be_reached,
     an_allow_list_is_refused_at_creation,
 ];
@@ -99,6 +100,20 @@ async fn what_listens_for_the_machine_alone_is_reached_by_no_policy() {
         let said = value(&session, &code).await;
         assert_eq!(said, format!("['reached', 'ConnectionRefusedError', '{by_ip}']"), "{network:?}");
     }
+}
+
+/// They share the engine's default bridge: docs/docker.md says so.
+async fn sandboxes_with_the_whole_network_reach_each_other() {
+    let (_one, listening) = under(NetworkPolicy::Full).await;
+    let listen = "import socket\nserver = socket.create_server(('', 4141))\nsocket.gethostbyname(socket.gethostname())";
+    let address = value(&listening, listen).await;
+    let reach = format!(
+        "import socket\ntry: said = socket.create_connection(({address}, 4141), 5) and 'reached'\nexcept OSError as error: said = type(error).__name__\nsaid"
+    );
+    let (_two, session) = under(NetworkPolicy::Full).await;
+    assert_eq!(value(&session, &reach).await, "'reached'");
+    let (_three, session) = under(NetworkPolicy::Loopback).await;
+    assert_eq!(value(&session, &reach).await, "'OSError'");
 }
 
 async fn the_engines_socket_cannot_be_reached() {

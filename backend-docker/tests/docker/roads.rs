@@ -1,26 +1,30 @@
 //! Which way leads to an engine, and which way streams take to its sandboxes: found by trying, in processes whose surroundings are a test's own.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::pin::pin;
 use std::process::Stdio;
+use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::host::visit;
+use crate::host::{told, visitor};
 use crate::proxy::socket;
 use crate::scene::within;
 
 crate::tests![
     where_engine_and_program_share_a_file_system_the_socket_is_taken,
     where_the_engine_does_not_find_the_sockets_directory_execs_are_taken,
+    where_the_engine_finds_another_directory_of_that_name_execs_are_taken,
     an_engine_is_reached_over_tcp,
     an_engine_is_reached_over_tls_by_who_knows_its_authority,
 ];
 
 async fn where_engine_and_program_share_a_file_system_the_socket_is_taken() {
     let state = tempfile::tempdir().unwrap();
-    assert_eq!(visit("auto", state.path(), |program| Command::new(program)).await, "2 Socket");
+    assert_eq!(told(visitor("auto", state.path(), |program| Command::new(program))).await, "2 Socket");
 }
 
 async fn where_the_engine_does_not_find_the_sockets_directory_execs_are_taken() {
@@ -28,17 +32,57 @@ async fn where_the_engine_does_not_find_the_sockets_directory_execs_are_taken() 
         return; // Only root may mount.
     }
     let state = tempfile::tempdir().unwrap();
-    // A mount that only this process and its children see.
-    let apart = |program: &Path| {
-        let mut command = Command::new("unshare");
-        command.args(["--mount", "--", "sh", "-ec"]);
-        command.arg("mount -t tmpfs -o mode=700 apart \"$1\"; exec \"$2\"");
-        command.arg("sh").arg(state.path()).arg(program);
-        command
-    };
-    assert_eq!(visit("auto", state.path(), apart).await, "2 Exec");
-    let told = visit("socket", state.path(), apart).await;
+    assert_eq!(told(visitor("auto", state.path(), |program| apart(program, state.path()))).await, "2 Exec");
+    let told = told(visitor("socket", state.path(), |program| apart(program, state.path()))).await;
     assert!(told.starts_with("sandbox.start: ") && told.contains("bind source path"), "the control: {told}");
+}
+
+/// A program with a mount in the place of this directory that only it and its children see.
+fn apart(program: &Path, directory: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--", "sh", "-ec"]);
+    command.arg("mount -t tmpfs -o mode=700 apart \"$1\"; exec \"$2\"");
+    command.arg("sh").arg(directory).arg(program);
+    command
+}
+
+async fn where_the_engine_finds_another_directory_of_that_name_execs_are_taken() {
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root may mount.
+    }
+    // The directory of its first sandbox is made here as soon as that of its backend is made there; which may be too late.
+    for _ in 0..10 {
+        let state = tempfile::tempdir().unwrap();
+        let visitor = visitor("auto", state.path(), |program| apart(program, state.path()));
+        let there = format!("/proc/{}/root{}", visitor.id().unwrap(), state.path().display());
+        let finding = async {
+            loop {
+                let mut found = std::fs::read_dir(&there).into_iter().flatten().flatten();
+                if let Some(found) = found.find(|entry| entry.file_name() != "key") {
+                    return state.path().join(found.file_name()).join("1");
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let here = within(finding).await;
+        std::fs::create_dir_all(&here).unwrap();
+        std::fs::set_permissions(&here, std::fs::Permissions::from_mode(0o777)).unwrap();
+        let mut telling = pin!(told(visitor));
+        let its_socket = here.join("s");
+        let used = async {
+            while !its_socket.exists() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            () = used => {
+                assert_eq!(telling.await, "2 Exec");
+                return;
+            }
+            told = &mut telling => assert_eq!(told, "2 Exec"),
+        }
+    }
+    panic!("no container had another directory");
 }
 
 /// A TCP port of the loopback before the engine's socket.
@@ -67,7 +111,7 @@ impl Front {
     /// What a program says whose engine is this one, and which has been told so as `docker` is.
     async fn visited(&self, transport: &str, authority: Option<&Path>) -> String {
         let state = tempfile::tempdir().unwrap();
-        visit(transport, state.path(), |program| {
+        told(visitor(transport, state.path(), |program| {
             let mut command = Command::new(program);
             command.env("DOCKER_HOST", format!("tcp://127.0.0.1:{}", self.port));
             command.env_remove("DOCKER_TLS_VERIFY").env_remove("DOCKER_CERT_PATH");
@@ -75,7 +119,7 @@ impl Front {
                 command.env("DOCKER_TLS_VERIFY", "1").env("DOCKER_CERT_PATH", authority);
             }
             command
-        })
+        }))
         .await
     }
 
