@@ -1,5 +1,7 @@
 //! What `docs/docker.md` says of the settings that loosen a container: each does that, by the name that stands there, and nothing else.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
 use std::io::Write as _;
 
 use hibernaculum::{Error, Registry, Sandbox, SandboxSpec, Settings};
