@@ -21,8 +21,12 @@ prepare_machine() {
     command -v git >/dev/null || missing+=(git)
     command -v python3 >/dev/null || missing+=(python3)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
-    # The image that containers are tested with is made of Debian's packages; where docker is not required, nobody needs it.
-    [[ ,${HIBERNACULUM_REQUIRE-}, != *,docker,* ]] || command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
+    # The image that containers are tested with is made of Debian's packages, and an engine behind TLS has certificates; where
+    # docker is not required, nobody needs either.
+    if [[ ,${HIBERNACULUM_REQUIRE-}, == *,docker,* ]]; then
+        command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
+        command -v openssl >/dev/null || missing+=(openssl)
+    fi
     ((${#missing[@]} == 0)) || install_packages "${missing[@]}" || true
 
     # shellcheck source=/dev/null

@@ -39,7 +39,7 @@ pub(crate) fn unreachable(endpoint: &Endpoint, error: Bollard) -> Error {
             "ask whoever runs the engine for access, or name another one with DOCKER_HOST",
         ),
         _ => (
-            format!("{endpoint} does not answer as an engine does: {error}"),
+            format!("{endpoint} does not answer as an engine does: {}", with_causes(&error)),
             "what listens there is no Docker engine, or it is overloaded, or TLS is set wrongly",
             "`docker version` and `hib doctor` show what answers; DOCKER_TLS_VERIFY and DOCKER_CERT_PATH set TLS",
         ),
@@ -75,6 +75,20 @@ pub(crate) fn shown(error: &Bollard) -> String {
         .take(2000)
         .flat_map(|c| if c.is_control() { c.escape_debug().collect() } else { vec![c] })
         .collect()
+}
+
+/// An error and what it came of, which what is connected with keeps to itself: that a certificate is unknown, for one.
+fn with_causes(error: &Bollard) -> String {
+    let mut told = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !told.contains(&more) {
+            told = format!("{told}: {more}");
+        }
+        cause = error.source();
+    }
+    told
 }
 
 /// What the operating system said, however deep it lies.

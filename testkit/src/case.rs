@@ -25,6 +25,17 @@ pub struct Case {
     pub(crate) run: Check,
 }
 
+/// The features that keep, undo or bring back state.
+const STATE: [Feature; 7] = [
+    Feature::BindingTransactions,
+    Feature::MemoryTransactions,
+    Feature::Guard,
+    Feature::LiveCheckpoints,
+    Feature::Branches,
+    Feature::PortableCheckpoints,
+    Feature::SandboxSnapshots,
+];
+
 /// Something that a backend may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -57,6 +68,11 @@ impl Case {
     /// The first thing that the case needs and a backend with these features lacks.
     pub fn lacks(&self, features: &Features) -> Option<Need> {
         self.needs.iter().copied().find(|need| !need.is_met(features))
+    }
+
+    /// Whether it needs a feature that keeps, undoes or brings back what a session or a sandbox holds.
+    pub(crate) fn is_about_state(&self) -> bool {
+        self.needs.iter().any(|need| matches!(need, Need::Feature(feature) if STATE.contains(feature)))
     }
 }
 

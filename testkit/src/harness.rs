@@ -25,6 +25,8 @@ pub struct Subject {
     name: String,
     backend: Source,
     setting: Setting,
+    /// How many cases may be not applicable, where that is bounded.
+    bound: Option<usize>,
 }
 
 /// Where the backend comes from.
@@ -41,12 +43,12 @@ enum Source {
 impl Subject {
     /// A backend, under the name that the trials are to show.
     pub fn new(name: impl Into<String>, backend: Arc<dyn Backend>) -> Self {
-        Self { name: name.into(), backend: Source::Shared(backend), setting: Setting::default() }
+        Self::from(name.into(), Source::Shared(backend))
     }
 
     /// A backend that is not there, with the reason. All its cases are told as not applicable, and fail where `HIBERNACULUM_REQUIRE` has its name.
     pub fn missing(name: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { name: name.into(), backend: Source::Missing(reason.into()), setting: Setting::default() }
+        Self::from(name.into(), Source::Missing(reason.into()))
     }
 
     /// A backend that is made anew for each case, in a runtime of the case's own; where `set` gives a reason instead, the case is not applicable.
@@ -55,11 +57,11 @@ impl Subject {
         clock: Clock,
         set: impl Fn(&'static Case) -> Result<Stage, String> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            name: name.into(),
-            backend: Source::PerCase(Arc::new(set), clock),
-            setting: Setting::default(),
-        }
+        Self::from(name.into(), Source::PerCase(Arc::new(set), clock))
+    }
+
+    fn from(name: String, backend: Source) -> Self {
+        Self { name, backend, setting: Setting::default(), bound: None }
     }
 
     /// Sets a variable in the environment of every sandbox: to hold the backend to the suite in another of its ways.
@@ -73,6 +75,13 @@ impl Subject {
     #[must_use]
     pub fn recorded(mut self) -> Self {
         self.setting.is_recorded = true;
+        self
+    }
+
+    /// At most so many cases may be not applicable, and none that is about state: else the run fails, and names them.
+    #[must_use]
+    pub fn lacking_at_most(mut self, cases: usize) -> Self {
+        self.bound = Some(cases);
         self
     }
 }
@@ -113,18 +122,39 @@ pub fn run(
     let suite: Vec<&Case> = cases::all().filter(|case| case.smoke || !smoke).collect();
     let table = Arc::new(Table::default());
     let trials = trials(arguments, &suite, subjects, requirements, runtime, &table);
-    let conclusion = libtest_mimic::run(arguments, trials);
-    if let Some(table) = closing(arguments, &table) {
+    let Closing { conclusion, table, complaints } = conclude(arguments, trials, &table);
+    if let Some(table) = table {
         #[expect(clippy::print_stdout, reason = "a test binary speaks to people")]
         {
             println!("{table}");
         }
     }
+    for complaint in complaints {
+        #[expect(clippy::print_stderr, reason = "a test binary speaks to people")]
+        {
+            eprintln!("{complaint}");
+        }
+    }
     conclusion
 }
 
+/// What a run ends with.
+pub(crate) struct Closing {
+    pub(crate) conclusion: Conclusion,
+    pub(crate) table: Option<String>,
+    /// What breaks the bounds of subjects, each of which is one more failure.
+    pub(crate) complaints: Vec<String>,
+}
+
+pub(crate) fn conclude(arguments: &Arguments, trials: Vec<Trial>, table: &Table) -> Closing {
+    let mut conclusion = libtest_mimic::run(arguments, trials);
+    let complaints = table.complaints();
+    conclusion.num_failed += complaints.len() as u64;
+    Closing { conclusion, table: closing(arguments, table), complaints }
+}
+
 /// The closing table, unless a program reads the output: one that asks for the list, for single trials, or for JSON.
-pub(crate) fn closing(arguments: &Arguments, table: &Table) -> Option<String> {
+fn closing(arguments: &Arguments, table: &Table) -> Option<String> {
     let for_people = !arguments.list && !arguments.exact && arguments.format != Some(FormatSetting::Json);
     Some(table.render()).filter(|text| for_people && !text.is_empty())
 }
@@ -146,6 +176,7 @@ pub(crate) fn trials(
                 subject: subject.name.clone(),
                 backend: subject.backend.clone(),
                 setting: subject.setting.clone(),
+                bound: subject.bound,
                 case,
                 requirements: requirements.clone(),
                 permits: Arc::clone(&permits),
@@ -167,6 +198,7 @@ struct Attempt {
     subject: String,
     backend: Source,
     setting: Setting,
+    bound: Option<usize>,
     case: &'static Case,
     requirements: Requirements,
     permits: Arc<Semaphore>,
@@ -189,7 +221,7 @@ impl Attempt {
             Source::PerCase(set, clock) => self.demand(play(self.case, set, *clock, &self.setting, DEADLINE)),
             _ => runtime.block_on(self.verdict()),
         };
-        self.table.count(&self.subject, &verdict);
+        self.table.count(&self.subject, self.bound, self.case, &verdict);
         match verdict {
             Verdict::Kept => Ok(Completion::Completed),
             Verdict::Broken(message) => Err(message.into()),

@@ -8,7 +8,7 @@ use libtest_mimic::Arguments;
 
 use crate::case::cases;
 use crate::fake::Fake;
-use crate::harness::{Subject, closing, trials};
+use crate::harness::{Subject, conclude, trials};
 use crate::prelude::*;
 use crate::stage::{Clock, Stage};
 use crate::table::Table;
@@ -21,6 +21,7 @@ mod suite {
     cases! { "harness":
         smoke a_case_that_holds,
         a_case_that_needs_files [Need::Feature(Feature::Files)],
+        a_case_that_needs_a_guard [Need::Feature(Feature::Guard)],
         a_case_that_lacks_a_module,
         a_case_that_fails,
         a_case_that_hangs,
@@ -36,6 +37,10 @@ mod suite {
     }
 
     async fn a_case_that_needs_files(_: &Context) -> Outcome {
+        Err(Failure::new("it must not run"))
+    }
+
+    async fn a_case_that_needs_a_guard(_: &Context) -> Outcome {
         Err(Failure::new("it must not run"))
     }
 
@@ -171,9 +176,11 @@ fn tally(
     let arguments = Arguments::from_iter([&["suite"], arguments, &logfile].concat());
     let (table, requirements) = (Arc::new(Table::default()), Requirements::parse(requirements));
     let trials = trials(&arguments, &suite, vec![subject], &requirements, runtime.handle(), &table);
-    let told = libtest_mimic::run(&arguments, trials);
-    let text =
-        std::fs::read_to_string(log.path()).unwrap() + &closing(&arguments, &table).unwrap_or_default();
+    let closing = conclude(&arguments, trials, &table);
+    let told = closing.conclusion;
+    let text = std::fs::read_to_string(log.path()).unwrap()
+        + &closing.table.unwrap_or_default()
+        + &closing.complaints.join("\n");
     (told.num_passed, told.num_failed, told.num_ignored, text)
 }
 
@@ -195,6 +202,31 @@ fn what_is_demanded_fails_where_it_lacks() {
     assert!(text.contains("HIBERNACULUM_REQUIRE demands `files`"), "{text}");
     let (_, failed, ignored, _) = tally(&names, Subject::new("mine", fake()), "numpy", &[]);
     assert_eq!((failed, ignored), (1, 1));
+}
+
+#[test]
+fn a_subject_that_lacks_more_than_it_may_fails_and_the_cases_are_named() {
+    let names = ["a_case_that_holds", "a_case_that_needs_files", "a_case_that_lacks_a_module"];
+    let subject = |bound| Subject::new("mine", fake()).lacking_at_most(bound);
+    let (passed, failed, ignored, text) = tally(&names, subject(2), "", &[]);
+    assert_eq!((passed, failed, ignored), (1, 0, 2), "{text}");
+    let (passed, failed, ignored, text) = tally(&names, subject(1), "", &[]);
+    assert_eq!((passed, failed, ignored), (1, 1, 2), "{text}");
+    let told = "mine: at most 1 cases may be not applicable, and 2 are: a_case_that_lacks_a_module, a_case_that_needs_files";
+    assert!(text.ends_with(told), "{text}");
+}
+
+#[test]
+fn a_bounded_subject_may_lack_nothing_that_is_about_state() {
+    let names = ["a_case_that_needs_files", "a_case_that_needs_a_guard"];
+    let (_, failed, ignored, _) = tally(&names, Subject::new("mine", fake()), "", &[]);
+    assert_eq!((failed, ignored), (0, 2), "the control: without a bound it may");
+    let (_, failed, ignored, text) = tally(&names, Subject::new("mine", fake()).lacking_at_most(5), "", &[]);
+    assert_eq!((failed, ignored), (1, 2), "{text}");
+    assert!(
+        text.ends_with("mine: no case about state may be not applicable: a_case_that_needs_a_guard"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use hibernaculum::{Registry, Settings, backend};
 
+use crate::loosening::skipped;
+
 #[tokio::test]
 async fn an_unknown_backend_names_the_known_ones() {
     let Err(error) = backend("lokal").await.map(drop) else { panic!("there is a backend `lokal`") };
@@ -23,7 +25,10 @@ async fn every_backend_of_this_build_says_that_it_is_the_one_that_was_asked_for(
             "daytona" => Settings::default().with("api_key", "of nobody"),
             _ => Settings::default(),
         };
-        let made = registry.create(name, &settings).await;
-        assert_eq!(made.map(|backend| backend.features().backend.clone()).ok().as_deref(), Some(name));
+        match registry.create(name, &settings).await {
+            Ok(backend) => assert_eq!(backend.features().backend, name),
+            Err(error) if name == "docker" => skipped(&error),
+            Err(error) => panic!("{name}: {error}"),
+        }
     }
 }

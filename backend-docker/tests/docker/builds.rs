@@ -1,7 +1,10 @@
 //! Images that are built: from a base that is there, without a network.
 
+use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::{Arc, Mutex};
 
+use bollard::query_parameters::TagImageOptionsBuilder;
+use futures_util::FutureExt as _;
 use hibernaculum_backend_docker::{DockerBackend, ImageBuild};
 use hibernaculum_core::{Sandbox, SandboxSpec};
 
@@ -14,7 +17,28 @@ crate::tests![
     a_base_that_is_not_there_is_told,
 ];
 
+/// What is built last is what is taken. Whoever had built one before has it again afterwards, whatever becomes of the test.
+async fn keeping_the_latest(test: impl Future<Output = ()>) {
+    let before = engine().inspect_image(LATEST).await.ok().and_then(|image| image.id);
+    let ended = AssertUnwindSafe(test).catch_unwind().await;
+    if let Some(id) = before {
+        let options = TagImageOptionsBuilder::default().repo("hibernaculum").tag("latest").build();
+        engine().tag_image(&id, Some(options)).await.unwrap();
+    } else if engine().inspect_image(LATEST).await.is_ok() {
+        discard(LATEST).await;
+    }
+    if let Err(panic) = ended {
+        resume_unwind(panic);
+    }
+}
+
+const LATEST: &str = "hibernaculum:latest";
+
 async fn an_image_is_built_once_for_the_same_content() {
+    keeping_the_latest(built_once()).await;
+}
+
+async fn built_once() {
     // Satisfied by what Debian's packages brought; new, so that the first one is the first.
     let unique = std::process::id();
     let requirements = format!("# ours\nnumpy != 0.0.{unique}\n\npip\n");
@@ -32,7 +56,7 @@ async fn an_image_is_built_once_for_the_same_content() {
     assert!(again.was_there && again.id == first.id, "{again:?}");
 
     // The last one that was built is what a backend takes of which nobody names one.
-    let latest = engine().inspect_image("hibernaculum:latest").await.unwrap();
+    let latest = engine().inspect_image(LATEST).await.unwrap();
     assert_eq!(latest.id.as_deref(), Some(first.id.as_str()));
     let backend = DockerBackend::builder().image(&first.name).build().await.unwrap();
     let sandbox = Sandbox::create(&backend, SandboxSpec::default()).await.unwrap();
@@ -40,7 +64,6 @@ async fn an_image_is_built_once_for_the_same_content() {
     assert_eq!(value(&session, "import numpy\nint(numpy.ones(42).sum())").await, "42");
     sandbox.close().await.unwrap();
     discard(&first.name).await;
-    discard("hibernaculum:latest").await;
 }
 
 async fn a_requirement_that_cannot_be_had_is_told_in_pips_words() {

@@ -2,18 +2,21 @@
 
 use std::io::Write as _;
 
-use hibernaculum_core::{ByteSize, SandboxSpec};
+use hibernaculum_core::{ByteSize, CrashCause, SandboxSpec};
 
 use crate::scene::{backend, container, engine, session, until, value};
 
 crate::tests![
     what_belongs_to_others_cannot_be_read,
     processes_of_the_machine_are_out_of_sight_and_reach,
+    a_process_of_the_machine_cannot_be_held_by_a_descriptor,
     killing_everybody_kills_the_sandbox_and_nobody_else,
+    killing_ones_group_kills_the_session_and_nobody_else,
     another_process_memory_cannot_be_looked_into,
     the_system_cannot_be_written_to,
     no_device_and_no_privilege_can_be_made,
     a_link_out_of_the_working_directory_leads_nowhere,
+    no_file_outside_can_be_had_under_another_name,
     the_environment_of_the_host_stays_there,
     nothing_more_can_be_put_beside_the_supervisors_socket,
     shared_memory_goes_with_its_sandbox,
@@ -55,6 +58,22 @@ async fn processes_of_the_machine_are_out_of_sight_and_reach() {
     assert_eq!(value(&session, &code).await, format!("[True, False, 'done', {denied}, True]"));
 }
 
+async fn a_process_of_the_machine_cannot_be_held_by_a_descriptor() {
+    let mut victim = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    let (_sandbox, session) = session().await;
+    // pidfd_open, then pidfd_send_signal: of itself, with no signal at all; and of the victim.
+    let code = format!(
+        "import os, signal\ndef tried(call):\n    try: return call() or 'done'\n    except OSError as error: return type(error).__name__\n\
+         own = os.pidfd_open(os.getpid())\n\
+         [tried(lambda: signal.pidfd_send_signal(own, 0)), tried(lambda: os.pidfd_open({0})), tried(lambda: signal.pidfd_send_signal(os.pidfd_open({0}), 9))]",
+        victim.id()
+    );
+    assert_eq!(value(&session, &code).await, "['done', 'ProcessLookupError', 'ProcessLookupError']");
+    assert!(victim.try_wait().unwrap().is_none(), "a process of this machine lives");
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+}
+
 async fn killing_everybody_kills_the_sandbox_and_nobody_else() {
     let mut victim = std::process::Command::new("sleep").arg("600").spawn().unwrap();
     let (sandbox, session) = session().await;
@@ -75,6 +94,21 @@ async fn killing_everybody_kills_the_sandbox_and_nobody_else() {
     victim.kill().unwrap();
     victim.wait().unwrap();
     sandbox.close().await.unwrap();
+}
+
+async fn killing_ones_group_kills_the_session_and_nobody_else() {
+    // In this test's own process group, as 0 would mean it there.
+    let mut victim = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    let (sandbox, session) = session().await;
+    let beside = sandbox.session().await.unwrap();
+    let ended = crate::scene::run(&session, "import os\nos.kill(0, 9)").await;
+    let killed = CrashCause::Signal { signal: 9, name: "SIGKILL".to_owned() };
+    assert_eq!(ended.crash(), Some(&killed), "the control: it kills");
+    assert!(victim.try_wait().unwrap().is_none(), "a process of this machine lives");
+    assert_eq!(value(&beside, "6 * 7").await, "42");
+    assert_eq!(value(&session, "6 * 7").await, "42", "the session goes on");
+    victim.kill().unwrap();
+    victim.wait().unwrap();
 }
 
 /// `call(NUMBER, …)`: what the kernel says to a system call.
@@ -144,6 +178,14 @@ async fn a_link_out_of_the_working_directory_leads_nowhere() {
     }
     assert_eq!(std::fs::read(outside.path()).unwrap(), b"", "the file of this machine is as it was");
     assert_eq!(value(&session, "'planted' in open('/etc/passwd').read()").await, "False");
+}
+
+async fn no_file_outside_can_be_had_under_another_name() {
+    let (_sandbox, session) = session().await;
+    let code = "import errno, os\ndef link(old, new):\n    try: return os.link(old, new) or 'done'\n    except OSError as error: return errno.errorcode[error.errno]\n\
+                _ = open('own', 'w').write('x')\n\
+                [link('own', 'again'), link('/etc/passwd', 'passwd'), link('/etc/hostname', 'hostname'), link('own', '/usr/bin/own'), link('own', '/run/hibernaculum/own')]";
+    assert_eq!(value(&session, code).await, "['done', 'EXDEV', 'EXDEV', 'EROFS', 'EXDEV']");
 }
 
 async fn the_environment_of_the_host_stays_there() {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use bollard::query_parameters::KillContainerOptions;
 use hibernaculum_backend_docker::Transport;
 use hibernaculum_core::{
-    Error, EventKind, Execution, ExecutionRequest, Sandbox, SandboxSpec, Session, SessionSpec, Status,
+    Error, EventKind, Execution, ExecutionRequest, RecoveryPolicy, RestoredFrom, Sandbox, SandboxSpec,
+    Session, SessionSpec, StateAfter, Status,
 };
 
 use crate::proxy::{Mode, Proxy};
@@ -15,8 +16,11 @@ crate::tests![
     a_container_that_is_killed_is_a_lost_sandbox,
     a_container_that_is_removed_is_a_lost_sandbox,
     a_container_that_stands_still_is_given_up_at_the_deadline,
+    a_container_that_goes_on_after_the_deadline_is_restored_by_its_guard,
     an_engine_that_is_cut_off_is_a_lost_sandbox,
     an_engine_that_stalls_is_given_up_at_the_deadline,
+    an_engine_that_goes_on_after_the_deadline_costs_no_more_than_the_guard_undoes,
+    an_engine_that_comes_back_is_heard_anew,
     an_engine_that_is_cut_off_harms_no_sandbox_with_a_socket,
     an_engine_that_stalls_at_creation_is_given_up,
 ];
@@ -25,7 +29,12 @@ const SLEEPER: &str = "import time\nprint('ready', flush=True)\ntime.sleep(600)"
 
 /// Starts something that takes long, and waits until it runs.
 async fn sleeper(session: &Session, timeout: Duration) -> Execution {
-    let mut execution = session.start(ExecutionRequest::new(SLEEPER).timeout(timeout)).await.unwrap();
+    begun(session, SLEEPER, timeout).await
+}
+
+/// Starts code that prints something and then takes long, and waits until it has printed.
+async fn begun(session: &Session, code: &str, timeout: Duration) -> Execution {
+    let mut execution = session.start(ExecutionRequest::new(code).timeout(timeout)).await.unwrap();
     while let Some(event) = execution.next().await {
         if matches!(event.kind, EventKind::Output { .. }) {
             return execution;
@@ -41,7 +50,7 @@ async fn lost(execution: Execution, session: &Session) -> Error {
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     if let Ok(result) = &ended {
         assert_ne!(result.status(), Status::Completed);
-        assert_eq!(result.state(), &hibernaculum_core::StateAfter::Lost);
+        assert_eq!(result.state(), &StateAfter::Lost);
     }
     let error = within(session.execute("1")).await.expect_err("the sandbox is gone");
     assert_eq!(error.code(), "sandbox.lost", "{error}");
@@ -68,8 +77,8 @@ async fn a_container_that_stands_still_is_given_up_at_the_deadline() {
     let sandbox = crate::scene::sandbox(SandboxSpec::default()).await;
     let session =
         sandbox.session_with(SessionSpec::default().grace(Duration::from_millis(200))).await.unwrap();
-    let execution = sleeper(&session, Duration::from_secs(2)).await;
-    engine().pause_container(&container(&sandbox)).await.unwrap();
+    let (name, execution) = (container(&sandbox), sleeper(&session, Duration::from_secs(2)).await);
+    engine().pause_container(&name).await.unwrap();
     let began = Instant::now();
     let ended = within(execution).await;
     assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
@@ -78,7 +87,41 @@ async fn a_container_that_stands_still_is_given_up_at_the_deadline() {
         Err(error) => assert_eq!(error.code(), "sandbox.lost", "{error}"),
     }
     within(sandbox.close()).await.unwrap();
-    assert!(engine().inspect_container(&format!("hibernaculum-{}", session.id()), None).await.is_err());
+    gone(name).await;
+}
+
+/// How long code may take whose container or engine stands still, and how long after that it goes on: the session has been killed by then, which nobody
+/// has heard yet, and is not given up.
+const DEADLINE: Duration = Duration::from_secs(2);
+const UNTIL_IT_GOES_ON: Duration = Duration::from_secs(4);
+
+fn guarded() -> SessionSpec {
+    SessionSpec::default().grace(Duration::from_millis(200)).recovery(RecoveryPolicy::Guard)
+}
+
+/// Holds up what is between this program and the code, beyond its deadline: the session goes on from before.
+async fn held_up(session: &Session, stand: impl AsyncFnOnce(), go_on: impl AsyncFnOnce()) {
+    assert_eq!(value(session, "x = [41]\nx").await, "[41]");
+    let code = "import time\nx.append(0)\nprint('ready', flush=True)\ntime.sleep(600)";
+    let execution = begun(session, code, DEADLINE).await;
+    let id = execution.id();
+    stand().await;
+    tokio::time::sleep(UNTIL_IT_GOES_ON).await;
+    go_on().await;
+    let ended = within(execution).await.unwrap();
+    let restored = StateAfter::Restored { from: RestoredFrom::Guard(id) };
+    assert_eq!((ended.status(), ended.state()), (Status::TimedOut, &restored));
+    assert_eq!(value(session, "x[0] + len(x)").await, "42");
+}
+
+async fn a_container_that_goes_on_after_the_deadline_is_restored_by_its_guard() {
+    let sandbox = crate::scene::sandbox(SandboxSpec::default()).await;
+    let session = sandbox.session_with(guarded()).await.unwrap();
+    let name = container(&sandbox);
+    let stand = async || engine().pause_container(&name).await.unwrap();
+    let go_on = async || engine().unpause_container(&name).await.unwrap();
+    held_up(&session, stand, go_on).await;
+    within(sandbox.close()).await.unwrap();
 }
 
 /// A sandbox whose streams and engine are behind a proxy.
@@ -129,6 +172,38 @@ async fn an_engine_that_stalls_is_given_up_at_the_deadline() {
     proxy.set(Mode::Pass);
     within(sandbox.close()).await.unwrap();
     gone(name).await;
+}
+
+async fn an_engine_that_goes_on_after_the_deadline_costs_no_more_than_the_guard_undoes() {
+    let proxy = Proxy::start();
+    let backend = builder().host(proxy.host()).transport(Transport::Exec).build().await.unwrap();
+    let sandbox = Sandbox::create(&backend, SandboxSpec::default()).await.unwrap();
+    let session = sandbox.session_with(guarded()).await.unwrap();
+    held_up(&session, async || proxy.set(Mode::Stall), async || proxy.set(Mode::Pass)).await;
+    within(sandbox.close()).await.unwrap();
+}
+
+async fn an_engine_that_comes_back_is_heard_anew() {
+    let proxy = Proxy::start();
+    let backend = builder().host(proxy.host()).build().await.unwrap();
+    let before = Sandbox::create(&backend, SandboxSpec::default()).await.unwrap();
+    let session = before.session().await.unwrap();
+    let execution = sleeper(&session, Duration::from_mins(5)).await;
+    proxy.set(Mode::Cut);
+    lost(execution, &session).await;
+    let error = within(Sandbox::create(&backend, SandboxSpec::default())).await.expect_err("the control");
+    assert!(error.code().starts_with("sandbox."), "{error}");
+    proxy.set(Mode::Pass);
+    // The engine's news begin again a moment after the engine: what happened before that, nobody has heard.
+    until("the same backend tells why a sandbox is gone", || async {
+        let sandbox = Sandbox::create(&backend, SandboxSpec::default()).await.unwrap();
+        let session = sandbox.session().await.unwrap();
+        let execution = sleeper(&session, Duration::from_mins(5)).await;
+        engine().kill_container(&container(&sandbox), None::<KillContainerOptions>).await.unwrap();
+        let error = lost(execution, &session).await.to_string();
+        if error.contains("its container was killed") { Ok(()) } else { Err(error) }
+    })
+    .await;
 }
 
 async fn an_engine_that_is_cut_off_harms_no_sandbox_with_a_socket() {

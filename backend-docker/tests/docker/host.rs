@@ -1,28 +1,34 @@
 //! A host in a process of its own: this test binary, started again by a variable. It makes sandboxes, tells of them, and waits to be killed.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hibernaculum_backend_docker::Transport;
-use hibernaculum_core::{EventKind, ExecutionId, HostLoss, Sandbox, SessionId};
+use hibernaculum_core::{Backend, Error, EventKind, ExecutionId, HostLoss, Sandbox, SandboxSpec, SessionId};
+use hibernaculum_engine::Engine;
 
-use crate::scene::{backend, builder, marked};
+use crate::scene::{backend, builder, marked, value, within};
 
 const ROLE: &str = "HIBERNACULUM_TEST_DOCKER_HOST";
 const LEAVING: &str = "HIBERNACULUM_TEST_DOCKER_LEAVING_HOST";
+const VISITING: &str = "HIBERNACULUM_TEST_DOCKER_VISITING_HOST";
 const READY: &str = "host-is-ready";
 
 /// Whether this process is to be a host.
 pub(crate) fn is_asked_for() -> bool {
-    std::env::var_os(ROLE).is_some() || std::env::var_os(LEAVING).is_some()
+    [ROLE, LEAVING, VISITING].into_iter().any(|role| std::env::var_os(role).is_some())
 }
 
 /// Makes sandboxes with the mark in its role, and waits.
 pub(crate) async fn host() {
     if std::env::var_os(LEAVING).is_some() {
         return leaving_host().await;
+    }
+    if std::env::var_os(VISITING).is_some() {
+        return visiting_host().await;
     }
     let mark = std::env::var(ROLE).unwrap();
     let (spec, _) = marked(&mark);
@@ -94,6 +100,46 @@ pub(crate) fn leave(left: &Left) -> (Child, SessionId, ExecutionId) {
     let line = lines.map(Result::unwrap).find(|line| line.contains(READY)).expect("the host ended");
     let [_, session, execution] = *line.split(' ').collect::<Vec<_>>() else { panic!("{line}") };
     (child, session.parse().unwrap(), execution.parse().unwrap())
+}
+
+/// Makes one sandbox, has it compute something, and tells what came of it and which way streams took, or why that failed.
+async fn visiting_host() {
+    let role = std::env::var(VISITING).unwrap();
+    let (transport, state) = role.split_once(' ').unwrap();
+    let visit = async {
+        let builder = builder().transport(transport.parse()?).state_dir(state);
+        let engine = Arc::new(Engine::new(builder.provider().await?)?);
+        let backend: Arc<dyn Backend> = Arc::clone(&engine) as _;
+        let sandbox = Sandbox::create(&backend, SandboxSpec::default()).await?;
+        let session = sandbox.session().await?;
+        let sum = value(&session, "1 + 1").await;
+        sandbox.close().await?;
+        Ok::<_, Error>(format!("{sum} {:?}", engine.provider().transport()))
+    };
+    let told = visit.await.unwrap_or_else(|error| format!("{}: {}", error.code(), error.explain()));
+    #[expect(clippy::print_stdout, reason = "it reports to the test that started it")]
+    {
+        println!("{READY} {}", told.replace('\n', " "));
+    }
+}
+
+/// A host that only visits: a process of the command that `wrap` makes of this program.
+pub(crate) fn visitor(
+    transport: &str,
+    state: &Path,
+    wrap: impl FnOnce(&Path) -> tokio::process::Command,
+) -> tokio::process::Child {
+    let mut command = wrap(&std::env::current_exe().unwrap());
+    command.env(VISITING, format!("{transport} {}", state.display())).kill_on_drop(true);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// What it tells in the end.
+pub(crate) async fn told(visitor: tokio::process::Child) -> String {
+    let ran = within(visitor.wait_with_output()).await.unwrap();
+    let said = String::from_utf8(ran.stdout).unwrap();
+    let told = said.lines().find_map(|line| line.strip_prefix(READY));
+    told.unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&ran.stderr))).trim().to_owned()
 }
 
 /// Starts a host, and waits until its sandboxes are there.

@@ -21,6 +21,7 @@ crate::tests![
     what_may_outlive_its_host_is_continued_after_kill_minus_9_of_it,
     what_nobody_adopts_ends_when_its_time_is_over,
     what_a_dead_host_left_is_reaped_and_what_a_living_one_has_is_not,
+    what_a_dead_host_left_is_removed_by_the_next_backend_unasked,
     a_sandbox_says_whose_it_is,
 ];
 
@@ -178,17 +179,21 @@ async fn planted(name: &str, host: &str, created: &str) {
     engine().create_container(Some(options), body).await.unwrap();
 }
 
+/// The label of a process of this machine that is there no more: none has that number.
+fn ended_host() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap();
+    format!("{} {} 4194304 1", boot.trim(), namespace.display())
+}
+
 async fn what_a_dead_host_left_is_reaped_and_what_a_living_one_has_is_not() {
     // Its own host lives: the control, with a label of the same kind.
     let (spec, label) = marked(&fresh("living"));
     let backend = backend().await;
     let living = Sandbox::create(&backend, spec).await.unwrap();
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    let namespace = std::fs::read_link("/proc/self/ns/pid").unwrap();
     let (dead, old, young) = (fresh("dead"), fresh("old"), fresh("young"));
-    // No process has that number; and of another machine's nobody here knows.
-    planted(&dead, &format!("{} {} 4194304 1", boot.trim(), namespace.display()), "2026-01-01T00:00:00Z")
-        .await;
+    planted(&dead, &ended_host(), "2026-01-01T00:00:00Z").await;
+    // Of another machine's processes nobody here knows.
     planted(&old, "elsewhere pid:[1] 1 1", "2020-01-01T00:00:00Z").await;
     planted(&young, "elsewhere pid:[1] 1 1", &jiff::Timestamp::now().to_string()).await;
     let found = |reaped: &[hibernaculum_backend_docker::Reaped], name: &str| {
@@ -210,6 +215,22 @@ async fn what_a_dead_host_left_is_reaped_and_what_a_living_one_has_is_not() {
     assert_eq!(containers(&label).await.len(), 1);
     let force = bollard::query_parameters::RemoveContainerOptionsBuilder::default().force(true).build();
     engine().remove_container(&young, Some(force)).await.unwrap();
+}
+
+async fn what_a_dead_host_left_is_removed_by_the_next_backend_unasked() {
+    let (dead, kept) = (fresh("unasked"), fresh("kept"));
+    planted(&dead, &ended_host(), "2026-01-01T00:00:00Z").await;
+    planted(&kept, "elsewhere pid:[1] 1 1", &jiff::Timestamp::now().to_string()).await;
+    let backend = backend().await;
+    until_gone(&format!("hibernaculum.planted={dead}")).await;
+    assert_eq!(
+        containers(&format!("hibernaculum.planted={kept}")).await,
+        [format!("/{kept}")],
+        "the control"
+    );
+    let force = bollard::query_parameters::RemoveContainerOptionsBuilder::default().force(true).build();
+    engine().remove_container(&kept, Some(force)).await.unwrap();
+    drop(backend);
 }
 
 async fn a_sandbox_says_whose_it_is() {

@@ -2,16 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+use bollard::query_parameters::TopOptions;
 use hibernaculum_core::{
     ByteSize, CrashCause, ExecutionRequest, Limits, RecoveryPolicy, Sandbox, SandboxSpec, SessionSpec,
     StateAfter, Status,
 };
 
-use crate::scene::{run, sandbox, shown, value, within};
+use crate::scene::{container, engine, run, sandbox, shown, value, within};
 
 crate::tests![
     a_session_that_takes_all_memory_is_told_as_that,
     a_guard_saves_what_was_there_before_memory_ran_out,
+    a_sandbox_whose_own_processes_memory_costs_says_so,
     many_processes_share_one_limit_of_memory,
     a_share_of_the_processors_is_kept,
     a_fork_bomb_reaches_its_limit_and_others_work,
@@ -50,6 +52,41 @@ async fn a_guard_saves_what_was_there_before_memory_ran_out() {
     assert_eq!(ended.crash(), Some(&CrashCause::OutOfMemory));
     assert!(matches!(ended.state(), StateAfter::Restored { .. }), "{:?}", ended.state());
     assert_eq!(value(&session, "precious[0] + 1, 'x' in globals()").await, "(42, False)");
+}
+
+/// The processes of a container, by this machine's numbers and by its own.
+async fn processes(container: &str) -> Vec<(u64, String)> {
+    let top = engine().top_processes(container, None::<TopOptions>).await.unwrap();
+    let column = top.titles.unwrap().iter().position(|title| title == "PID").unwrap();
+    let pids = top.processes.unwrap().into_iter().map(|row| row[column].parse::<u64>().unwrap());
+    pids.filter_map(|pid| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let inside =
+            status.lines().find_map(|line| line.strip_prefix("NSpid:"))?.split_whitespace().last()?;
+        Some((pid, inside.to_owned()))
+    })
+    .collect()
+}
+
+/// The kernel kills a session, as a rule: the runner sees to that. Here it is told to kill everything else first.
+async fn a_sandbox_whose_own_processes_memory_costs_says_so() {
+    if !rustix::process::geteuid().is_root() {
+        return; // Only root may say that of another user's processes.
+    }
+    let sandbox = with(Limits { memory: Some(ByteSize::mib(160)), ..Limits::default() }).await;
+    let session = sandbox.session().await.unwrap();
+    let own = value(&session, "import os\nos.getpid()").await;
+    let others: Vec<_> =
+        processes(&container(&sandbox)).await.into_iter().filter(|(_, inside)| *inside != own).collect();
+    assert!(others.len() >= 2, "the first process and the supervisor: {others:?}");
+    for (pid, _) in &others {
+        std::fs::write(format!("/proc/{pid}/oom_score_adj"), "1000").unwrap();
+    }
+    // What becomes of the code depends on who was faster.
+    let _ = within(session.execute(GREED)).await;
+    let error = within(session.execute("1")).await.expect_err("the sandbox is gone");
+    assert_eq!(error.code(), "sandbox.lost", "{error}");
+    assert!(error.to_string().contains("memory ran out in its container"), "{error}");
 }
 
 async fn many_processes_share_one_limit_of_memory() {

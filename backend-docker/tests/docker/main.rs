@@ -23,6 +23,7 @@ mod loosened;
 mod networks;
 mod proxy;
 mod pulls;
+mod roads;
 mod scene;
 mod stalls;
 mod volumes;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         loosened::TESTS,
         networks::TESTS,
         pulls::TESTS,
+        roads::TESTS,
     ];
     let trials = modules.into_iter().flatten().map(|test| {
         let missing = missing.clone();

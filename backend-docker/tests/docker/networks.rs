@@ -1,14 +1,18 @@
 //! Network policies, probed from inside against a listener that could be reached.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr as SocketAddress, UnixListener, UnixStream};
 use std::time::Duration;
 
 use hibernaculum_core::{NetworkPolicy, SandboxSpec, Session};
 
-use crate::scene::{backend, engine, refused, sandbox, value};
+use crate::scene::{backend, engine, fresh, refused, sandbox, value};
 
 crate::tests![
     only_full_reaches_the_machine,
+    what_listens_for_the_machine_alone_is_reached_by_no_policy,
+    sandboxes_with_the_whole_network_reach_each_other,
     the_engines_socket_cannot_be_reached,
     an_allow_list_is_refused_at_creation,
 ];
@@ -68,6 +72,48 @@ async fn only_full_reaches_the_machine() {
     let said = value(&session, &probe).await;
     assert!(said.starts_with("['reached', 'reached', "), "the control: {said}");
     assert!(said.ends_with("'reached', 'reached']") && heard(), "the control: {said}");
+}
+
+async fn what_listens_for_the_machine_alone_is_reached_by_no_policy() {
+    let loopback = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = loopback.local_addr().unwrap().port();
+    let name = fresh("hibernaculum-abstract");
+    let address = SocketAddress::from_abstract_name(&name).unwrap();
+    let _listener = UnixListener::bind_addr(&address).unwrap();
+    assert!(
+        TcpStream::connect(("127.0.0.1", port)).is_ok() && UnixStream::connect_addr(&address).is_ok(),
+        "the control: from here they are reached"
+    );
+    let code = format!(
+        "import socket\n\
+         def tried(call):\n    try: return call() or 'reached'\n    except OSError as error: return type(error).__name__\n\
+         own = socket.socket(socket.AF_UNIX)\nown.bind('\\0own')\nown.listen()\n\
+         [tried(lambda: socket.socket(socket.AF_UNIX).connect('\\0own')), tried(lambda: socket.socket(socket.AF_UNIX).connect('\\0{name}')), \
+         tried(lambda: socket.create_connection(('127.0.0.1', {port}), 5))]"
+    );
+    for (network, by_ip) in [
+        (NetworkPolicy::None, "PermissionError"),
+        (NetworkPolicy::Loopback, "ConnectionRefusedError"),
+        (NetworkPolicy::Full, "ConnectionRefusedError"),
+    ] {
+        let (_sandbox, session) = under(network.clone()).await;
+        let said = value(&session, &code).await;
+        assert_eq!(said, format!("['reached', 'ConnectionRefusedError', '{by_ip}']"), "{network:?}");
+    }
+}
+
+/// They share the engine's default bridge: docs/docker.md says so.
+async fn sandboxes_with_the_whole_network_reach_each_other() {
+    let (_one, listening) = under(NetworkPolicy::Full).await;
+    let listen = "import socket\nserver = socket.create_server(('', 4141))\nsocket.gethostbyname(socket.gethostname())";
+    let address = value(&listening, listen).await;
+    let reach = format!(
+        "import socket\ntry: said = socket.create_connection(({address}, 4141), 5) and 'reached'\nexcept OSError as error: said = type(error).__name__\nsaid"
+    );
+    let (_two, session) = under(NetworkPolicy::Full).await;
+    assert_eq!(value(&session, &reach).await, "'reached'");
+    let (_three, session) = under(NetworkPolicy::Loopback).await;
+    assert_eq!(value(&session, &reach).await, "'OSError'");
 }
 
 async fn the_engines_socket_cannot_be_reached() {

@@ -63,7 +63,8 @@ impl Drop for Proxy {
     }
 }
 
-fn socket() -> PathBuf {
+/// Where the engine itself listens.
+pub(crate) fn socket() -> PathBuf {
     let host = std::env::var("DOCKER_HOST").unwrap_or_default();
     host.strip_prefix("unix://").map_or_else(|| "/var/run/docker.sock".into(), PathBuf::from)
 }

@@ -263,6 +263,20 @@ class WhatIsKeptTest(unittest.TestCase):
         text, raw = self.kept.positions([0, position])
         self.assertEqual((text + 40_000 * (len(said) - 2), raw), (position, [0, told[0].params["pos"]]))
 
+    def test_large_pieces_of_text_do_not_give_way_to_small_ones_of_raw_output(self) -> None:
+        self.ask()
+        for number in range(20):
+            for piece in range(8000):
+                params = {"stream": "stderr", "pos": (number * 8000 + piece) * 10, "session": "s"}
+                self.kept.told(Notice("output", params, b"y" * 10))
+            last = self.printed(number * 80_000, "x" * 80_000)
+        self.kept.told(Notice("output", {"stream": "stderr", "pos": 1_600_000, "session": "s"}, b"last"))
+        self.assertEqual(self.kept.frames()[-1], last)
+        self.assertEqual(self.kept.notices()[-1].data, b"last")
+        said = sum(map(len, self.kept.frames()))
+        self.assertLessEqual(said + self.kept.output(), 1 << 20)
+        self.assertGreater(min(said, self.kept.output()), 1 << 18)
+
     def test_the_next_request_makes_what_was_kept_void(self) -> None:
         self.ask()
         self.printed(0, "x" * 10)

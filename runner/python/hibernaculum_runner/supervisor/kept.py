@@ -60,7 +60,8 @@ class Kept:
         self._text_end = 0  # the position behind all text that the session sent
         self._said: Deque[_Group] = deque()
         self._told: Deque[Notice] = deque()
-        self._output = 0  # bytes of output in both
+        self._said_output = 0  # bytes of output in each
+        self._told_output = 0
         self._group: List[bytes] = []
         self._group_size = 0
 
@@ -79,7 +80,7 @@ class Kept:
             self.is_answered = False
             self._said.clear()
             self._told.clear()
-            self._output = 0
+            self._said_output = self._told_output = 0
 
     def is_busy_with(self, method: str) -> bool:
         """Whether that was asked and is not answered yet."""
@@ -111,7 +112,7 @@ class Kept:
             if text is not None:
                 self._text_end = int(text.group(1)) + int(text.group(2))
             self._said.append(_Group(group, size, True, None, at))
-            self._output += size
+            self._said_output += size
             self._forget_oldest()
 
     def _answered(self, frame: bytes) -> None:
@@ -125,23 +126,20 @@ class Kept:
     def told(self, notice: Notice) -> None:
         """Something is said on control."""
         self._told.append(notice)
-        self._output += notice.size()
+        self._told_output += notice.size()
         self._forget_oldest()
 
     def _forget_oldest(self) -> None:
-        """Of both roads: that whose oldest is larger gives first."""
-        while self._output > _MOST:
-            said = next((index for index, group in enumerate(self._said) if group.is_output), None)
-            told = next((index for index, notice in enumerate(self._told) if notice.size()), None)
-            said_size = self._said[said].size if said is not None else -1
-            if told is not None and self._told[told].size() > said_size:
-                self._output -= self._told[told].size()
+        """Of both roads: that which holds more gives first, so that neither loses its end to the other."""
+        while self._said_output + self._told_output > _MOST:
+            if self._told_output > self._said_output:
+                told = next(index for index, notice in enumerate(self._told) if notice.size())
+                self._told_output -= self._told[told].size()
                 del self._told[told]
-            elif said is not None:
-                self._output -= said_size
-                del self._said[said]
             else:
-                return
+                said = next(index for index, group in enumerate(self._said) if group.is_output)
+                self._said_output -= self._said[said].size
+                del self._said[said]
 
     # -- what goes ---------------------------------------------------------------------------------------------------
 
