@@ -35,7 +35,7 @@ async fn keeping_the_latest(test: impl Future<Output = ()>) {
 const LATEST: &str = "hibernaculum:latest";
 
 async fn an_image_is_built_once_for_the_same_content() {
-    keeping_the_latest(built_once()).await;
+    Box::pin(keeping_the_latest(built_once())).await;
 }
 
 async fn built_once() {

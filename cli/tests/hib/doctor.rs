@@ -1,5 +1,6 @@
 //! `hib doctor` on this machine, and on machines that lack what it looks for.
 
+use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
