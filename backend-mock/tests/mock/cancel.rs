@@ -29,6 +29,13 @@ fn script() -> Script {
     ])
 }
 
+/// Runs a test so that no more than one task gets a turn between two polls of it, under a clock that stands still: what is dropped is dropped between
+/// any two steps of those who serve it.
+fn step_by_step(test: impl Future<Output = ()>) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().start_paused(true).event_interval(1).build().unwrap().block_on(test);
+}
+
 /// Polls `future` at most so many times and drops it; what it gave, if it was done by then.
 async fn polled<F: IntoFuture>(future: F, polls: usize) -> Option<F::Output> {
     let mut future = pin!(future.into_future());
@@ -39,7 +46,7 @@ async fn polled<F: IntoFuture>(future: F, polls: usize) -> Option<F::Output> {
         }
         left -= 1;
         let poll = future.as_mut().poll(cx).map(Some);
-        // Everybody else gets a turn before the next poll, whether or not something woke this one.
+        // Somebody else gets a turn before the next poll, whether or not something woke this one.
         cx.waker().wake_by_ref();
         poll
     })
@@ -101,179 +108,189 @@ async fn nothing_is_left(scene: Scene) {
     assert_eq!(scene.complaints().await, Vec::<String>::new());
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_is_asked_about_names_may_be_dropped_at_any_point() {
-    let scene = set().await;
-    let names = || scene.session.namespace();
-    let nothing = async |_| ();
-    let limits = || ReprLimits::new(ByteSize::kib(64), Duration::from_secs(30));
-    at_every_poll(&scene, "list", async || names().list(NamespaceFilter::default()).await, nothing).await;
-    at_every_poll(&scene, "get", async || names().get("n").await, nothing).await;
-    at_every_poll(&scene, "repr", async || names().repr("n", limits()).await, nothing).await;
-    at_every_poll(
-        &scene,
-        "set",
-        async || names().set("n", 2).await,
-        async |is_done| {
-            let n = names().get("n").await.unwrap();
-            assert!(n == 2 || (n == 1 && !is_done), "{n}");
-            names().set("n", 1).await.unwrap();
-        },
-    )
-    .await;
-    at_every_poll(
-        &scene,
-        "delete",
-        async || names().delete("n").await,
-        async |is_done| {
-            let is_there = names().get("n").await.is_ok();
-            assert!(!(is_there && is_done), "it was deleted");
-            names().set("n", 1).await.unwrap();
-        },
-    )
-    .await;
-    at_every_poll(
-        &scene,
-        "clear",
-        async || names().clear().await,
-        async |is_done| {
-            let is_there = names().get("n").await.is_ok();
-            assert!(!(is_there && is_done), "it was cleared");
-            names().set("n", 1).await.unwrap();
-        },
-    )
-    .await;
-    nothing_is_left(scene).await;
+#[test]
+fn what_is_asked_about_names_may_be_dropped_at_any_point() {
+    step_by_step(async {
+        let scene = set().await;
+        let names = || scene.session.namespace();
+        let nothing = async |_| ();
+        let limits = || ReprLimits::new(ByteSize::kib(64), Duration::from_secs(30));
+        at_every_poll(&scene, "list", async || names().list(NamespaceFilter::default()).await, nothing).await;
+        at_every_poll(&scene, "get", async || names().get("n").await, nothing).await;
+        at_every_poll(&scene, "repr", async || names().repr("n", limits()).await, nothing).await;
+        at_every_poll(
+            &scene,
+            "set",
+            async || names().set("n", 2).await,
+            async |is_done| {
+                let n = names().get("n").await.unwrap();
+                assert!(n == 2 || (n == 1 && !is_done), "{n}");
+                names().set("n", 1).await.unwrap();
+            },
+        )
+        .await;
+        at_every_poll(
+            &scene,
+            "delete",
+            async || names().delete("n").await,
+            async |is_done| {
+                let is_there = names().get("n").await.is_ok();
+                assert!(!(is_there && is_done), "it was deleted");
+                names().set("n", 1).await.unwrap();
+            },
+        )
+        .await;
+        at_every_poll(
+            &scene,
+            "clear",
+            async || names().clear().await,
+            async |is_done| {
+                let is_there = names().get("n").await.is_ok();
+                assert!(!(is_there && is_done), "it was cleared");
+                names().set("n", 1).await.unwrap();
+            },
+        )
+        .await;
+        nothing_is_left(scene).await;
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_is_done_with_files_may_be_dropped_at_any_point() {
-    let scene = set().await;
-    let files = || scene.sandbox.files();
-    let nothing = async |_| ();
-    let whole = "one two three ".repeat(1000);
-    let pieces = || {
-        let pieces: Vec<_> = whole.as_bytes().chunks(4000).map(Bytes::copy_from_slice).map(Ok).collect();
-        Box::pin(stream::iter(pieces))
-    };
-    at_every_poll(
-        &scene,
-        "upload",
-        async || files().upload("new", pieces()).await,
-        async |is_done| {
-            match files().read("new", ByteSize::mib(1)).await {
-                Ok(content) => assert_eq!(content, whole, "no half file is left"),
-                Err(error) => assert_eq!((error.code(), is_done), ("files.not_found", false)),
-            }
-            let _ = files().remove("new").await;
-            let listed: Vec<_> = files().list(".").await.unwrap().into_iter().map(|file| file.path).collect();
-            assert_eq!(listed, ["kept"], "nothing else is left");
-        },
-    )
-    .await;
-    files().write("long", whole.clone()).await.unwrap();
-    let download = async || {
-        let (_, mut body) = files().download("long").await?;
-        while let Some(piece) = body.next().await {
-            piece?;
-        }
-        Ok(())
-    };
-    at_every_poll(&scene, "download", download, nothing).await;
-    at_every_poll(&scene, "list", async || files().list(".").await, nothing).await;
-    at_every_poll(&scene, "stat", async || files().stat("kept").await, nothing).await;
-    at_every_poll(
-        &scene,
-        "mkdir",
-        async || files().mkdir("made").await,
-        async |_| {
-            let _ = files().remove("made").await;
-        },
-    )
-    .await;
-    at_every_poll(
-        &scene,
-        "rename",
-        async || files().rename("long", "other").await,
-        async |_| {
-            let _ = files().rename("other", "long").await;
-        },
-    )
-    .await;
-    at_every_poll(
-        &scene,
-        "remove",
-        async || files().remove("long").await,
-        async |is_done| {
-            let is_there = files().stat("long").await.is_ok();
-            assert!(!(is_there && is_done), "it was removed");
-            files().write("long", whole.clone()).await.unwrap();
-        },
-    )
-    .await;
-    nothing_is_left(scene).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn checkpoints_and_branches_may_be_given_up_at_any_point() {
-    let scene = set().await;
-    let (session, backend) = (&scene.session, scene.session.backend());
-    let live = || CheckpointRequest::new(CheckpointKind::Live);
-    let end_all = async |_| {
-        for checkpoint in session.checkpoints().await.unwrap() {
-            backend.delete_checkpoint(&checkpoint.id).await.unwrap();
-        }
-    };
-    at_every_poll(&scene, "checkpoint", async || session.checkpoint(live()).await, end_all).await;
-    let kept = session.checkpoint(live()).await.unwrap().id;
-    at_every_poll(&scene, "checkpoints", async || session.checkpoints().await, async |_| ()).await;
-    session.execute("n = 2").await.unwrap();
-    at_every_poll(
-        &scene,
-        "restore",
-        async || session.restore(&kept).await,
-        async |is_done| {
-            let n = session.execute("n").await.unwrap().json().cloned();
-            assert!(n == Some(1.into()) || (n == Some(2.into()) && !is_done), "{n:?}");
-            session.execute("n = 2").await.unwrap();
-        },
-    )
-    .await;
-    at_every_poll(
-        &scene,
-        "branch",
-        async || session.branch(&kept).await,
-        async |_| {
-            // It may have been opened, and is listed then.
-            for listed in backend.sessions(&scene.sandbox.id()).await.unwrap() {
-                if listed.id != session.id() {
-                    backend.close_session(&listed.id).await.unwrap();
+#[test]
+fn what_is_done_with_files_may_be_dropped_at_any_point() {
+    step_by_step(async {
+        let scene = set().await;
+        let files = || scene.sandbox.files();
+        let nothing = async |_| ();
+        let whole = "one two three ".repeat(20_000);
+        let pieces = || {
+            let pieces: Vec<_> =
+                whole.as_bytes().chunks(40_000).map(Bytes::copy_from_slice).map(Ok).collect();
+            Box::pin(stream::iter(pieces))
+        };
+        at_every_poll(
+            &scene,
+            "upload",
+            async || files().upload("new", pieces()).await,
+            async |is_done| {
+                match files().read("new", ByteSize::mib(1)).await {
+                    Ok(content) => assert_eq!(content, whole, "no half file is left"),
+                    Err(error) => assert_eq!((error.code(), is_done), ("files.not_found", false)),
                 }
+                let _ = files().remove("new").await;
+                let listed: Vec<_> =
+                    files().list(".").await.unwrap().into_iter().map(|file| file.path).collect();
+                assert_eq!(listed, ["kept"], "nothing else is left");
+            },
+        )
+        .await;
+        files().write("long", whole.clone()).await.unwrap();
+        let download = async || {
+            let (_, mut body) = files().download("long").await?;
+            while let Some(piece) = body.next().await {
+                piece?;
             }
-        },
-    )
-    .await;
-    nothing_is_left(scene).await;
+            Ok(())
+        };
+        at_every_poll(&scene, "download", download, nothing).await;
+        at_every_poll(&scene, "list", async || files().list(".").await, nothing).await;
+        at_every_poll(&scene, "stat", async || files().stat("kept").await, nothing).await;
+        at_every_poll(
+            &scene,
+            "mkdir",
+            async || files().mkdir("made").await,
+            async |_| {
+                let _ = files().remove("made").await;
+            },
+        )
+        .await;
+        at_every_poll(
+            &scene,
+            "rename",
+            async || files().rename("long", "other").await,
+            async |_| {
+                let _ = files().rename("other", "long").await;
+            },
+        )
+        .await;
+        at_every_poll(
+            &scene,
+            "remove",
+            async || files().remove("long").await,
+            async |is_done| {
+                let is_there = files().stat("long").await.is_ok();
+                assert!(!(is_there && is_done), "it was removed");
+                files().write("long", whole.clone()).await.unwrap();
+            },
+        )
+        .await;
+        nothing_is_left(scene).await;
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_execution_may_be_taken_up_and_let_go_at_any_point() {
-    let scene = set().await;
-    let session = &scene.session;
-    let over = session.start("print('seen')").await.unwrap().detach();
-    let attach = async || session.attach(&over, 0).await?.await;
-    at_every_poll(&scene, "attach", attach, async |_| ()).await;
-    for polls in 0..POLLS {
-        let running = session.start("sleep").await.unwrap().detach();
-        let gave = polled(session.attach(&running, 0), polls).await;
-        let is_done = gave.is_some();
-        session.interrupt(&running).await.unwrap();
-        drop(gave);
-        goes_on(&scene, &format!("attach to what runs, dropped after {polls} polls")).await;
-        if is_done {
-            nothing_is_left(scene).await;
-            return;
+#[test]
+fn checkpoints_and_branches_may_be_given_up_at_any_point() {
+    step_by_step(async {
+        let scene = set().await;
+        let (session, backend) = (&scene.session, scene.session.backend());
+        let live = || CheckpointRequest::new(CheckpointKind::Live);
+        let end_all = async |_| {
+            for checkpoint in session.checkpoints().await.unwrap() {
+                backend.delete_checkpoint(&checkpoint.id).await.unwrap();
+            }
+        };
+        at_every_poll(&scene, "checkpoint", async || session.checkpoint(live()).await, end_all).await;
+        let kept = session.checkpoint(live()).await.unwrap().id;
+        at_every_poll(&scene, "checkpoints", async || session.checkpoints().await, async |_| ()).await;
+        session.execute("n = 2").await.unwrap();
+        at_every_poll(
+            &scene,
+            "restore",
+            async || session.restore(&kept).await,
+            async |is_done| {
+                let n = session.execute("n").await.unwrap().json().cloned();
+                assert!(n == Some(1.into()) || (n == Some(2.into()) && !is_done), "{n:?}");
+                session.execute("n = 2").await.unwrap();
+            },
+        )
+        .await;
+        at_every_poll(
+            &scene,
+            "branch",
+            async || session.branch(&kept).await,
+            async |_| {
+                // It may have been opened, and is listed then.
+                for listed in backend.sessions(&scene.sandbox.id()).await.unwrap() {
+                    if listed.id != session.id() {
+                        backend.close_session(&listed.id).await.unwrap();
+                    }
+                }
+            },
+        )
+        .await;
+        nothing_is_left(scene).await;
+    });
+}
+
+#[test]
+fn an_execution_may_be_taken_up_and_let_go_at_any_point() {
+    step_by_step(async {
+        let scene = set().await;
+        let session = &scene.session;
+        let over = session.start("print('seen')").await.unwrap().detach();
+        let attach = async || session.attach(&over, 0).await?.await;
+        at_every_poll(&scene, "attach", attach, async |_| ()).await;
+        for polls in 0..POLLS {
+            let running = session.start("sleep").await.unwrap().detach();
+            let gave = polled(session.attach(&running, 0), polls).await;
+            let is_done = gave.is_some();
+            session.interrupt(&running).await.unwrap();
+            drop(gave);
+            goes_on(&scene, &format!("attach to what runs, dropped after {polls} polls")).await;
+            if is_done {
+                nothing_is_left(scene).await;
+                return;
+            }
         }
-    }
-    panic!("attach is not done after {POLLS} polls");
+        panic!("attach is not done after {POLLS} polls");
+    });
 }
