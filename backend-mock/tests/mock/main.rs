@@ -7,6 +7,7 @@ mod checkpoints;
 mod faults_above;
 mod faults_below;
 mod figures;
+mod foreign;
 mod scene;
 
 mod strictness;
