@@ -10,6 +10,7 @@ mod census;
 mod deeds;
 mod dice;
 mod holdings;
+mod memory;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::census::Census;
 use crate::deeds::{Actor, in_time};
 use crate::dice::Dice;
 use crate::holdings::Holdings;
+use crate::memory::Memory;
 
 const SANDBOXES: u64 = 20;
 const SESSIONS: u64 = 10;
@@ -47,7 +49,7 @@ async fn two_hundred_sessions_do_everything_at_once() {
     in_time(session.execute("1")).await.unwrap();
     in_time(session.close()).await.unwrap();
     in_time(warm.close()).await.unwrap();
-    let before = Census::take();
+    let (before, memory) = (Census::take(), Memory::take());
 
     let until = Instant::now() + Duration::from_secs(seconds());
     let mut sandboxes = JoinSet::new();
@@ -64,6 +66,7 @@ async fn two_hundred_sessions_do_everything_at_once() {
     assert!(done.len() >= 12, "every sort of deed was done: {done:?}");
     assert_eq!(in_time(backend.list()).await.unwrap(), vec![], "no sandbox is left");
     before.expect_again().await;
+    memory.expect_again().await;
 }
 
 /// One sandbox and its sessions, until time is up.
