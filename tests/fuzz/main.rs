@@ -89,6 +89,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs a target on a thread of its own, which tells each input before it is tried: what was told last is what hangs.
+#[expect(clippy::disallowed_methods, reason = "there is no runtime that its ends could block")]
 fn watched(target: fn(&[u8]), seeds: Vec<Vec<u8>>, seed: u64, time: Duration) -> End {
     let (begins, begun) = mpsc::sync_channel(64);
     let fuzzing = thread::spawn(move || fuzz(target, &seeds, seed, time, &begins));
