@@ -29,7 +29,7 @@ pub use vices::all;
 /// The least that a case is given which shall wait in vain.
 const IN_VAIN: Duration = Duration::from_secs(5);
 /// Long enough for any case that is red, or green, without waiting in vain.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One broken promise.
 #[derive(Debug, Clone, Copy)]

@@ -118,6 +118,11 @@ saboteurs! {
     ignores_deadlines breaks a_timeout_keeps_the_session by waiting: BendsRequest(|request| {
         request.timeout = Timeout::Unlimited;
     });
+    gives_what_the_queue_took_back breaks a_deadline_may_be_spent_in_the_queue_and_running: BendsRequest(|request| {
+        if let Timeout::After(limit) = &mut request.timeout {
+            *limit += std::time::Duration::from_millis(900);
+        }
+    });
     runs_an_id_twice breaks an_execution_id_runs_once: BendsRequest(|request| request.id = ExecutionId::new());
     asks_although_denied breaks denied_input_raises_an_eof_error_that_says_why by waiting: BendsRequest(|request| {
         request.stdin = StdinPolicy::Ask;
