@@ -90,6 +90,7 @@ fn decoded<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Frame>, Option<St
 ///
 /// Where what is read and written is not read again as the same.
 pub fn messages(data: &[u8]) {
+    read_at_once(data);
     match rpc::parse(data) {
         Ok(Incoming::Request { method, params, .. }) => {
             let _ = ControlCall::parse(&method, params);
@@ -111,6 +112,29 @@ pub fn messages(data: &[u8]) {
             assert!(told.len() < 4096, "an error is told in short: {} bytes", told.len());
         }
     }
+}
+
+/// What is read in one pass is what is read in two, or nothing is.
+fn read_at_once(data: &[u8]) {
+    let id = leading_id(data).unwrap_or(1);
+    let Some(executed) = rpc::result_of::<Executed>(data, id) else { return };
+    let result = match rpc::parse(data) {
+        Ok(Incoming::Response { id: Id::Number(answered), outcome: Ok(result) }) if answered == id => {
+            Some(result)
+        }
+        _ => None,
+    };
+    let result = result.expect("only the answer to this request is read in one pass");
+    let again: Executed = rpc::contents("execute", result).expect("what is read in one pass is read in two");
+    assert_eq!(executed, again, "one pass and two read the same");
+    assert_eq!(rpc::result_of::<Executed>(data, id ^ 1), None, "an answer to another request");
+}
+
+/// The number behind the first `"id":`, whether or not the message can be read.
+fn leading_id(data: &[u8]) -> Option<u64> {
+    let digits = data.strip_prefix(br#"{"jsonrpc":"2.0","id":"#)?.trim_ascii_start();
+    let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
+    std::str::from_utf8(digits.get(..end)?).ok()?.parse().ok()
 }
 
 fn contents(json: &str) {

@@ -17,7 +17,7 @@ use hibernaculum_core::Backend;
 
 use crate::case::Case;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{Failure, Outcome};
 use crate::scale::Setting;
 use crate::transcript::recorded;
 
@@ -60,19 +60,40 @@ pub(crate) async fn check_among(
     setting: &Setting,
     deadline: Duration,
 ) -> Verdict {
+    attempt(case, backend, setting, deadline).await.verdict
+}
+
+/// What became of a case, and how.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    pub(crate) verdict: Verdict,
+    /// Nothing was found broken; only its time was up.
+    pub(crate) is_late: bool,
+}
+
+/// The same, and whether it was by waiting in vain that it broke.
+pub(crate) async fn attempt(
+    case: &Case,
+    backend: &Arc<dyn Backend>,
+    setting: &Setting,
+    deadline: Duration,
+) -> Attempt {
     if let Some(need) = case.lacks(backend.features()) {
-        return not_applicable(need.name(), &format!("needs {}", need.name()));
+        let verdict = not_applicable(need.name(), &format!("needs {}", need.name()));
+        return Attempt { verdict, is_late: false };
     }
     let context = Context::new(Arc::clone(backend), case.name.to_owned(), setting.clone());
-    let timed = async {
-        let outcome = tokio::time::timeout(deadline, (case.run)(&context)).await;
-        outcome.unwrap_or_else(|_| Err(Failure::new(format!("not done after {deadline:?}"))))
-    };
-    let (outcome, steps) = recorded(timed).await;
-    let told = |failure: &Failure| Verdict::Broken(format!("{failure}\n{}", indent(&steps)));
+    let (outcome, steps) = recorded(tokio::time::timeout(deadline, (case.run)(&context))).await;
     let left = tokio::time::timeout(AFTERMATH, context.finish()).await;
+    let is_late = outcome.is_err() || matches!((&outcome, &left), (Ok(Ok(())), Err(_)));
+    let outcome = outcome.unwrap_or_else(|_| Err(Failure::new(format!("not done after {deadline:?}"))));
     let left = left
         .unwrap_or_else(|_| Err(Failure::new(format!("the backend did not tidy up within {AFTERMATH:?}"))));
+    Attempt { verdict: verdict(outcome, left, &steps), is_late }
+}
+
+fn verdict(outcome: Outcome, left: Outcome, steps: &str) -> Verdict {
+    let told = |failure: &Failure| Verdict::Broken(format!("{failure}\n{}", indent(steps)));
     match (outcome, left) {
         (Err(Failure::Lacks { what, reason }), Ok(())) => {
             not_applicable(&what, &format!("needs {what}: {reason}"))

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hibernaculum::Sandbox;
+use hibernaculum_tests::processes::{children, descendants, descriptors, parent};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::time::Instant;
 
@@ -66,35 +67,9 @@ pub(crate) fn send(pid: u32, supervisor: u32, signal: Signal) -> bool {
     is_ours && pidfd_send_signal(handle, signal).is_ok()
 }
 
-fn children(pid: u32) -> Vec<u32> {
-    let listed = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    listed.split_whitespace().filter_map(|child| child.parse().ok()).collect()
-}
-
-/// All below that process.
-fn descendants(pid: u32) -> Vec<u32> {
-    let mut found = children(pid);
-    let mut next = 0;
-    while let Some(child) = found.get(next) {
-        let more = children(*child);
-        found.extend(more);
-        next += 1;
-    }
-    found
-}
-
-fn parent(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
-}
-
 fn maps(pid: u32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn descriptors(pid: &str) -> usize {
-    fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
 }
 
 /// The most descriptors that this process was seen to have.
@@ -102,7 +77,7 @@ static MOST: AtomicUsize = AtomicUsize::new(0);
 
 /// Looks how many descriptors this process has.
 pub(crate) fn note_descriptors_here() {
-    MOST.fetch_max(descriptors("self"), Ordering::Relaxed);
+    MOST.fetch_max(descriptors(std::process::id()), Ordering::Relaxed);
 }
 
 /// The most that were noted.
@@ -124,8 +99,8 @@ impl Holdings {
     pub(crate) fn of(supervisor: u32, workdir: &Path) -> Self {
         let keeper = parent(supervisor).unwrap_or_default();
         Self {
-            supervisor: descriptors(&supervisor.to_string()),
-            keeper: descriptors(&keeper.to_string()),
+            supervisor: descriptors(supervisor),
+            keeper: descriptors(keeper),
             processes: descendants(keeper).len(),
             files: workdir.parent().map(files).unwrap_or_default(),
         }

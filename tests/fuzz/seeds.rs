@@ -73,7 +73,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 
 /// Every message of the vectors, as it travels.
 fn messages() -> Vec<Vec<u8>> {
-    let files = ["control", "session", "handshake", "transfers"];
+    let files = ["control", "session", "handshake", "transfers", "files", "checkpoint", "invalid"];
     let read = |name: &&str| {
         let path = root().join(format!("docs/wire/vectors/{name}.json"));
         fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
@@ -85,10 +85,14 @@ fn messages() -> Vec<Vec<u8>> {
     found
 }
 
-/// Whatever looks like a message, wherever in the file it stands.
+/// Whatever looks like a message, wherever in the file it stands, and what is refused as one.
 fn collect(value: &Value, found: &mut Vec<Vec<u8>>) {
     if value.get("jsonrpc").is_some() {
-        found.push(value.to_string().into_bytes());
+        found.push(spelled(value).into_bytes());
+        return;
+    }
+    if let (Some(text), Some(_)) = (value.get("text").and_then(Value::as_str), value.get("why")) {
+        found.push(text.as_bytes().to_vec());
         return;
     }
     match value {
@@ -96,4 +100,13 @@ fn collect(value: &Value, found: &mut Vec<Vec<u8>>) {
         Value::Object(members) => members.values().for_each(|member| collect(member, found)),
         _ => {}
     }
+}
+
+/// As runners write a message: its version and its id first.
+fn spelled(message: &Value) -> String {
+    let Value::Object(members) = message else { return message.to_string() };
+    let leading = ["jsonrpc", "id"].iter().filter_map(|name| members.get_key_value(*name));
+    let others = members.iter().filter(|(name, _)| !matches!(name.as_str(), "jsonrpc" | "id"));
+    let members: Vec<_> = leading.chain(others).map(|(name, value)| format!("{name:?}:{value}")).collect();
+    format!("{{{}}}", members.join(","))
 }

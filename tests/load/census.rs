@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use hibernaculum_tests::processes::{descriptors, parent};
 use tokio::time::Instant;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +17,7 @@ impl Census {
     pub(crate) fn take() -> Self {
         let me = std::process::id();
         Self {
-            descriptors: fs::read_dir("/proc/self/fd").map_or(0, Iterator::count),
+            descriptors: descriptors(me),
             threads: fs::read_dir("/proc/self/task").map_or(0, Iterator::count),
             children: fs::read_dir("/proc")
                 .into_iter()
@@ -42,9 +43,4 @@ impl Census {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
-}
-
-fn parent(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }

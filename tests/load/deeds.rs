@@ -27,7 +27,7 @@ pub(crate) struct Actor {
 
 impl Actor {
     pub(crate) async fn new(sandbox: Arc<Sandbox>, dice: Dice) -> Self {
-        let session = sandbox.session().await.unwrap();
+        let session = in_time(sandbox.session()).await.unwrap();
         Self { sandbox, session, dice, n: None, serial: 0, done: BTreeMap::new() }
     }
 
@@ -246,7 +246,8 @@ impl Actor {
     }
 }
 
-async fn in_time<F: Future>(call: F) -> F::Output {
+/// What a call gives, which may not take longer than this test's patience.
+pub(crate) async fn in_time<F: Future>(call: F) -> F::Output {
     let Ok(output) = tokio::time::timeout(PATIENCE, call).await else {
         panic!("a call took longer than {PATIENCE:?}")
     };

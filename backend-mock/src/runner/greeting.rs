@@ -61,13 +61,13 @@ pub(crate) struct Caller {
     challenge: Challenge,
 }
 
-/// Shakes hands. `None`: the other side left, or was refused.
+/// Shakes hands, and says as which process. `None`: the other side left, or was refused.
 pub(crate) async fn greet(
     stream: DuplexStream,
     secret: &Secret,
     python: &str,
     host: &impl Host,
-) -> Option<(Wire, Guest)> {
+) -> Option<(Wire, Guest, u32)> {
     let caller = listen(stream, secret).await?;
     match host.admit(&caller.guest) {
         Ok((pid, restored)) => {
@@ -78,7 +78,8 @@ pub(crate) async fn greet(
                 features: vec!["interrupt".to_owned(), "watch".to_owned()],
                 restored,
             };
-            caller.welcome(secret, welcomed).await
+            let (wire, guest) = caller.welcome(secret, welcomed).await?;
+            Some((wire, guest, pid))
         }
         Err(problem) => {
             caller.refuse(&RpcError::new(RpcError::OTHER, problem)).await;

@@ -60,13 +60,13 @@ impl Place for ScriptedPlace {
         // Those that are done are let go, so that a place with many sessions does not grow for ever.
         while tasks.try_join_next().is_some() {}
         tasks.spawn(async move {
-            let Some((wire, guest)) = greeting::greet(far, &world.secret, &world.python, &*world).await
+            let Some((wire, guest, pid)) = greeting::greet(far, &world.secret, &world.python, &*world).await
             else {
                 return;
             };
             match guest {
                 Guest::Control => supervisor::serve(wire, &world).await,
-                Guest::Session { id, options } => process::serve(wire, id, options, &world).await,
+                Guest::Session { id, options } => process::serve(wire, id, pid, options, &world).await,
                 Guest::Files => files::serve(wire, &world).await,
             }
         });

@@ -84,8 +84,8 @@ pub(crate) enum Told {
     Died(Died),
     /// So is everything in the sandbox, for this reason; but the sandbox comes back.
     Stopped(String),
-    /// The session's guard goes on with its connection. `ended`: how many child processes are no more.
-    Restored { ended: u64 },
+    /// The session's guard goes on with its connection, as that process. `ended`: how many child processes are no more.
+    Restored { pid: u32, ended: u64 },
 }
 
 /// The task that owns the connection.
@@ -322,7 +322,7 @@ impl Control {
             }
             SupervisorNotice::Died(died) => (died.session.clone(), Told::Died(died)),
             SupervisorNotice::Restored(restored) => {
-                (restored.session, Told::Restored { ended: restored.ended })
+                (restored.session, Told::Restored { pid: restored.pid, ended: restored.ended })
             }
             SupervisorNotice::Unknown { .. } => return Ok(()),
         };

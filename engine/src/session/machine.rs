@@ -263,11 +263,17 @@ mod tests {
                 if (state, input) == (State::Idle, Input::Begin) {
                     model.begun();
                 }
+                let waits_to_be_told = model.running;
                 effects.into_iter().flatten().for_each(|effect| model.effect(effect));
-                let runs = matches!(next, State::Running | State::Stopping(_) | State::Killing(_));
-                // While a session is being restored an execution may wait to be told, or none; so it stays if that is given up.
-                if !matches!(next, State::Restoring(_) | State::Killing(Stop::Protocol)) {
-                    prop_assert_eq!(runs, model.running, "{:?} {:?} -> {:?}", state, input, next);
+                let runs = match next {
+                    // An execution may wait there to be told, or none: the one that did before, if there was one, and it is told nothing yet.
+                    State::Restoring(_) | State::Killing(Stop::Protocol) => waits_to_be_told,
+                    State::Running | State::Stopping(_) | State::Killing(_) => true,
+                    _ => false,
+                };
+                prop_assert_eq!(runs, model.running, "{:?} {:?} -> {:?}", state, input, next);
+                if let State::Restoring(Some(Stop::Interrupt | Stop::Deadline)) = next {
+                    prop_assert!(model.running && model.interrupted, "{:?} {:?} -> {:?}", state, input, next);
                 }
                 state = next;
             }

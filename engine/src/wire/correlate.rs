@@ -101,7 +101,67 @@ impl<T> Default for Pending<T> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// What happens to the requests of a connection; the numbers are ids, of which some were never given out.
+    #[derive(Debug, Clone)]
+    enum Happens {
+        Asked,
+        Answered(Id),
+        GivenUp(u64),
+    }
+
+    fn happenings() -> impl Strategy<Value = Happens> {
+        prop_oneof![
+            3 => Just(Happens::Asked),
+            3 => (0_u64..20).prop_map(|id| Happens::Answered(Id::Number(id))),
+            1 => any::<String>().prop_map(|id| Happens::Answered(Id::Text(id))),
+            1 => (0_u64..20).prop_map(Happens::GivenUp),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn who_asked_is_who_is_answered_once_whatever_else_comes(happenings in prop::collection::vec(happenings(), 0..60)) {
+            // The model: who asked as the nth, and whether he waits.
+            let (mut pending, mut asked) = (Pending::new(), Vec::<bool>::new());
+            for happening in happenings {
+                match happening {
+                    Happens::Asked => {
+                        asked.push(true);
+                        prop_assert_eq!(pending.insert(asked.len()), asked.len() as u64);
+                    }
+                    Happens::Answered(Id::Number(id)) => {
+                        let waited = at(&mut asked, id).map(std::mem::take);
+                        let expected = match waited {
+                            Some(true) => Ok(usize::try_from(id).unwrap()),
+                            Some(false) => Err(Unmatched::Settled(id)),
+                            None => Err(Unmatched::Unknown(Id::Number(id))),
+                        };
+                        prop_assert_eq!(pending.take(&Id::Number(id)), expected);
+                    }
+                    Happens::Answered(id) => {
+                        prop_assert_eq!(pending.take(&id), Err(Unmatched::Unknown(id)));
+                    }
+                    Happens::GivenUp(id) => {
+                        let waited = at(&mut asked, id).is_some_and(std::mem::take);
+                        prop_assert_eq!(pending.give_up(id), waited.then(|| usize::try_from(id).unwrap()));
+                    }
+                }
+                prop_assert_eq!(pending.len(), asked.iter().filter(|waits| **waits).count());
+            }
+            let left: Vec<_> = pending.drain().map(|(_, asker)| asker).collect();
+            let waiting = asked.iter().zip(1..).filter(|(waits, _)| **waits).map(|(_, asker)| asker);
+            prop_assert_eq!(left, waiting.collect::<Vec<usize>>());
+        }
+    }
+
+    /// The one who got this id; ids count from 1.
+    fn at(asked: &mut [bool], id: u64) -> Option<&mut bool> {
+        asked.get_mut(usize::try_from(id).ok()?.checked_sub(1)?)
+    }
 
     #[test]
     fn ids_start_behind_the_hello_and_are_never_used_twice() {

@@ -1,4 +1,5 @@
-//! Every future of the contract is dropped at every point at which it can be: nothing is stranded, and the session goes on.
+//! Executions, questions, sandboxes and sessions are dropped at every point at which they can be: nothing is stranded, and the session goes on.
+//! `backend-mock/tests/mock/cancel.rs` does the same to names, files, checkpoints and executions that are taken up again.
 
 use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::pin;
@@ -14,7 +15,14 @@ use hibernaculum_core::{
 use hibernaculum_engine::Engine;
 
 /// More polls than any call of the contract takes over this backend.
-const POLLS: usize = 60;
+const POLLS: usize = 300;
+
+/// Runs a test so that no more than one task gets a turn between two polls of it, under a clock that stands still: what is dropped is dropped between
+/// any two steps of those who serve it.
+fn step_by_step(test: impl Future<Output = ()>) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().start_paused(true).event_interval(1).build().unwrap().block_on(test);
+}
 
 /// Polls `future` at most so many times and drops it; what it gave, if it was done by then.
 async fn polled<F: IntoFuture>(future: F, polls: usize) -> Option<F::Output> {
@@ -26,11 +34,16 @@ async fn polled<F: IntoFuture>(future: F, polls: usize) -> Option<F::Output> {
         }
         left -= 1;
         let poll = future.as_mut().poll(cx).map(Some);
-        // Everybody else gets a turn before the next poll, whether or not something woke this one.
+        // Somebody else gets a turn before the next poll, whether or not something woke this one.
         cx.waker().wake_by_ref();
         poll
     })
     .await
+}
+
+/// With the most polls a call is done before it is dropped: so it was dropped at every poll.
+fn ends_in_the_end(is_done: bool, polls: usize) {
+    assert!(is_done || polls + 1 < POLLS, "it is not done after {polls} polls");
 }
 
 fn backend() -> Arc<dyn Backend> {
@@ -51,62 +64,74 @@ async fn goes_on(session: &Session, polls: usize) {
     assert_eq!(session.info().await.unwrap().queued, 0, "after a drop at poll {polls}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_execution_may_be_dropped_at_any_point() {
-    let backend = backend();
-    let (_sandbox, session) = session(&backend).await;
-    let mut done = 0;
-    for polls in 0..POLLS {
-        done += usize::from(polled(session.execute("1 + 1"), polls).await.is_some());
-        let endless = ExecutionRequest::new("sleep").timeout(Duration::from_secs(5));
-        polled(session.execute(endless), polls).await;
-        goes_on(&session, polls).await;
-    }
-    assert!(done > 0, "with enough polls it ends");
+#[test]
+fn an_execution_may_be_dropped_at_any_point() {
+    step_by_step(async {
+        let backend = backend();
+        let (_sandbox, session) = session(&backend).await;
+        for polls in 0..POLLS {
+            ends_in_the_end(polled(session.execute("1 + 1"), polls).await.is_some(), polls);
+            let endless = ExecutionRequest::new("sleep").timeout(Duration::from_secs(5));
+            polled(session.execute(endless), polls).await;
+            goes_on(&session, polls).await;
+        }
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn sandboxes_and_sessions_may_be_given_up_while_they_are_made() {
-    let backend = backend();
-    for polls in 0..POLLS {
-        drop(polled(Sandbox::create(&backend, SandboxSpec::default()), polls).await);
-        let sandbox = Sandbox::create(&backend, SandboxSpec::default()).await.unwrap();
-        drop(polled(sandbox.session_with(SessionSpec::default()), polls).await);
-        let kept = sandbox.session().await.unwrap();
-        goes_on(&kept, polls).await;
-        kept.close().await.unwrap();
-        sandbox.close().await.unwrap();
-    }
-    // What was given up is ended by tasks of the engine: let them come to their ends.
-    tokio::time::sleep(Duration::from_mins(1)).await;
-    assert_eq!(backend.list().await.unwrap(), vec![], "nothing is left of what was given up");
+#[test]
+fn sandboxes_and_sessions_may_be_given_up_while_they_are_made() {
+    step_by_step(async {
+        let backend = backend();
+        for polls in 0..POLLS {
+            let given_up = polled(Sandbox::create(&backend, SandboxSpec::default()), polls).await;
+            ends_in_the_end(given_up.is_some(), polls);
+            drop(given_up);
+            let sandbox = Sandbox::create(&backend, SandboxSpec::default()).await.unwrap();
+            let given_up = polled(sandbox.session_with(SessionSpec::default()), polls).await;
+            ends_in_the_end(given_up.is_some(), polls);
+            drop(given_up);
+            let kept = sandbox.session().await.unwrap();
+            goes_on(&kept, polls).await;
+            kept.close().await.unwrap();
+            sandbox.close().await.unwrap();
+        }
+        // What was given up is ended by tasks of the engine: let them come to their ends.
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        assert_eq!(backend.list().await.unwrap(), vec![], "nothing is left of what was given up");
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn interrupts_and_answers_may_be_dropped_at_any_point() {
-    let backend = backend();
-    let (_sandbox, session) = session(&backend).await;
-    for polls in 0..POLLS {
-        let running = session.start("sleep").await.unwrap();
-        polled(session.answer(&InputToken::new("nobody"), InputReply::Eof), polls).await;
-        polled(session.interrupt(&running.id()), polls).await;
-        drop(running);
-        goes_on(&session, polls).await;
-    }
+#[test]
+fn interrupts_and_answers_may_be_dropped_at_any_point() {
+    step_by_step(async {
+        let backend = backend();
+        let (_sandbox, session) = session(&backend).await;
+        for polls in 0..POLLS {
+            let running = session.start("sleep").await.unwrap();
+            let answered = polled(session.answer(&InputToken::new("nobody"), InputReply::Eof), polls).await;
+            let interrupted = polled(session.interrupt(&running.id()), polls).await;
+            ends_in_the_end(answered.is_some() && interrupted.is_some(), polls);
+            drop(running);
+            goes_on(&session, polls).await;
+        }
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_is_being_closed_is_closed_all_the_same() {
-    let backend = backend();
-    for polls in 0..POLLS {
-        let (sandbox, session) = session(&backend).await;
-        let running = session.start("sleep").await.unwrap();
-        let (session_id, sandbox_id) = (session.id(), sandbox.id());
-        drop(polled(session.close(), polls).await);
-        drop(running);
-        drop(polled(sandbox.close(), polls).await);
-        tokio::time::sleep(Duration::from_secs(30)).await;
-        assert!(backend.session(&session_id).await.is_err(), "after a drop at poll {polls}");
-        assert!(backend.get(&sandbox_id).await.is_err(), "after a drop at poll {polls}");
-    }
+#[test]
+fn what_is_being_closed_is_closed_all_the_same() {
+    step_by_step(async {
+        let backend = backend();
+        for polls in 0..POLLS {
+            let (sandbox, session) = session(&backend).await;
+            let running = session.start("sleep").await.unwrap();
+            let (session_id, sandbox_id) = (session.id(), sandbox.id());
+            let closed = polled(session.close(), polls).await;
+            drop(running);
+            let ended = polled(sandbox.close(), polls).await;
+            ends_in_the_end(closed.is_some() && ended.is_some(), polls);
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            assert!(backend.session(&session_id).await.is_err(), "after a drop at poll {polls}");
+            assert!(backend.get(&sandbox_id).await.is_err(), "after a drop at poll {polls}");
+        }
+    });
 }

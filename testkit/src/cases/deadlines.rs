@@ -12,6 +12,7 @@ cases! { "deadlines":
     code_in_c_is_killed_at_its_deadline,
     a_process_that_stops_itself_is_killed_at_its_deadline,
     a_deadline_counts_the_time_in_the_queue,
+    a_deadline_may_be_spent_in_the_queue_and_running [INTERRUPT],
     a_timeout_of_zero_is_refused,
     no_deadline_is_kept_where_none_is_asked_for,
     a_deadline_is_over_with_its_execution,
@@ -114,6 +115,22 @@ async fn a_deadline_counts_the_time_in_the_queue(cx: &Context) -> Outcome {
     drop(first);
     session.run("'ran' in globals()").await?.expect_value("False")?;
     Ok(())
+}
+
+async fn a_deadline_may_be_spent_in_the_queue_and_running(cx: &Context) -> Outcome {
+    let session = cx.session().await?;
+    let mut first = session.watch("import time\ntime.sleep(0.9)").await?;
+    first.until_started().await?;
+    let mut second = session.watch(within(MEDIUM, SLEEPER)).await?;
+    first.finish().await?.expect_completed()?;
+    let result = second.finish().await?;
+    result.expect_end(Status::TimedOut, &StateAfter::Kept)?;
+    ensure_eq("whether it started", second.has_started(), true)?;
+    let (queue, total) = (result.outcome.timings.queue, result.outcome.timings.total);
+    ensure_eq(&format!("whether {queue:?} of it were spent in the queue"), queue >= SHORT, true)?;
+    // From its beginning on it would have had 2.4 s and more.
+    let one_deadline = MEDIUM..MEDIUM + Duration::from_millis(700);
+    ensure_eq(&format!("whether {total:?} are its deadline"), one_deadline.contains(&total), true)
 }
 
 async fn a_timeout_of_zero_is_refused(cx: &Context) -> Outcome {

@@ -14,6 +14,7 @@ cases! { "output":
     c_code_that_holds_the_gil_may_fill_more_than_a_pipe,
     the_last_bytes_come_before_the_end,
     a_flood_is_given_whole_and_kept_within_bounds,
+    limits_of_zero_keep_nothing_and_count_everything,
     what_is_not_utf_8_is_replaced,
     a_character_may_come_in_two_writes,
     lone_surrogates_in_output_are_escaped,
@@ -113,6 +114,27 @@ async fn a_flood_is_given_whole_and_kept_within_bounds(cx: &Context) -> Outcome 
     ensure_eq("bytes cut", result.stdout.cut.map(|cut| cut.bytes), Some((all - kept.len()) as u64))?;
     ensure_eq("the beginning", kept.starts_with("first\nxxx"), true)?;
     ensure_eq("the end", kept.ends_with("xxx\nlast\n"), true)
+}
+
+async fn limits_of_zero_keep_nothing_and_count_everything(cx: &Context) -> Outcome {
+    let session = cx.session().await?;
+    let none = ByteSize::bytes(0);
+    let limits = OutputLimits { head: none, tail: none, displays: none, value: none };
+    let code = "import sys\nprint('out')\nprint('error', file=sys.stderr)\ndisplay('shown')\n'value'";
+    let mut run = session.watch(ExecutionRequest::new(code).output(limits)).await?;
+    let result = run.finish().await?;
+    result.expect_completed()?;
+    for (name, kept, bytes) in [("stdout", &result.stdout, 4), ("stderr", &result.stderr, 6)] {
+        ensure_eq(&format!("{name} kept"), kept.text.as_str(), "")?;
+        ensure_eq(&format!("{name} cut"), kept.cut.map(|cut| cut.bytes), Some(bytes))?;
+    }
+    ensure_eq("output in the stream", run.output(), "out\nerror\n")?;
+    ensure_eq("displays kept and left out", (result.displays.len(), result.displays_cut), (0, 1))?;
+    let Some(value) = result.value() else { return Err(Failure::new("there is no value")) };
+    ensure_eq("the value's repr, and what was cut", (value.repr.as_str(), value.cut), ("", 7))?;
+    ensure_eq("its JSON form", value.json.as_ref(), None)?;
+    session.run("_").await?.expect_value("'value'")?;
+    Ok(())
 }
 
 async fn what_is_not_utf_8_is_replaced(cx: &Context) -> Outcome {

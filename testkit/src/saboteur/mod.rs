@@ -5,7 +5,8 @@
 //!                     ◀─ answers, events: bent on the way out ─┘
 //! ```
 //!
-//! Each saboteur names a case that must turn red on it: [`all`] is the list, [`Saboteur::is_caught`] the trial.
+//! Each saboteur names a case that must turn red on it: [`all`] is the list, [`Saboteur::is_caught`] the trial. That a case was not done in time counts
+//! only for a saboteur that makes it wait in vain: on a loaded machine any case may be late.
 
 mod bends;
 mod events;
@@ -13,19 +14,22 @@ mod sabotaged;
 mod vices;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hibernaculum_core::Backend;
 
 use crate::cases;
-use crate::verdict::{Verdict, check_within};
+use crate::scale::Setting;
+use crate::verdict::{Attempt, Verdict, attempt};
 use bends::Nothing;
 use sabotaged::Sabotaged;
 
 pub use vices::all;
 
-/// Long enough for any case that is red without waiting, and for those that are red because they wait in vain.
-const DEADLINE: Duration = Duration::from_secs(5);
+/// The least that a case is given which shall wait in vain.
+const IN_VAIN: Duration = Duration::from_secs(5);
+/// Long enough for any case that is red, or green, without waiting in vain.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One broken promise.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +38,8 @@ pub struct Saboteur {
     pub name: &'static str,
     /// The case that must turn red.
     pub breaks: &'static str,
+    /// Whether that case notices by waiting in vain.
+    waits: bool,
     vice: fn() -> vices::Vice,
 }
 
@@ -53,13 +59,26 @@ impl Saboteur {
             return Err(format!("{}: there is no case {}", self.name, self.breaks));
         };
         let bystander: Arc<dyn Backend> = Arc::new(Sabotaged::new(Arc::clone(honest), Box::new(Nothing)));
-        let before = check_within(case, &bystander, 6 * DEADLINE).await;
+        let (setting, began) = (Setting::default(), Instant::now());
+        let before = attempt(case, &bystander, &setting, PATIENCE).await.verdict;
         if before != Verdict::Kept {
             return Err(format!("{}: {} is not green to begin with: {before:?}", self.name, self.breaks));
         }
-        match check_within(case, &self.before(honest), DEADLINE).await {
-            Verdict::Broken(_) => Ok(()),
-            verdict => Err(format!("{}: {} does not notice: {verdict:?}", self.name, self.breaks)),
+        // As long as it takes without the saboteur is not in vain.
+        let deadline = if self.waits { IN_VAIN.max(3 * began.elapsed()) } else { PATIENCE };
+        self.judge(attempt(case, &self.before(honest), &setting, deadline).await)
+    }
+
+    fn judge(&self, attempt: Attempt) -> Result<(), String> {
+        match attempt {
+            Attempt { verdict: Verdict::Broken(_), is_late: false } => Ok(()),
+            Attempt { verdict: Verdict::Broken(_), is_late: true } if self.waits => Ok(()),
+            Attempt { verdict, is_late: true } => {
+                Err(format!("{}: {} was only not done in time: {verdict:?}", self.name, self.breaks))
+            }
+            Attempt { verdict, .. } => {
+                Err(format!("{}: {} does not notice: {verdict:?}", self.name, self.breaks))
+            }
         }
     }
 }
@@ -79,5 +98,21 @@ mod tests {
             assert!(cases.contains(saboteur.breaks), "{} breaks {}", saboteur.name, saboteur.breaks);
         }
         assert!(names.len() >= 20, "only {} saboteurs", names.len());
+    }
+
+    #[test]
+    fn a_case_that_is_late_has_noticed_nothing_unless_it_is_to_wait_in_vain() {
+        let saboteur = |waits| Saboteur { name: "s", breaks: "c", waits, vice: || Box::new(Nothing) };
+        let broken = |is_late| Attempt { verdict: Verdict::Broken("late, or not".to_owned()), is_late };
+        let kept = || Attempt { verdict: Verdict::Kept, is_late: false };
+        assert_eq!(saboteur(false).judge(broken(false)), Ok(()));
+        assert_eq!(saboteur(true).judge(broken(false)), Ok(()));
+        assert_eq!(saboteur(true).judge(broken(true)), Ok(()));
+        let told = saboteur(false).judge(broken(true)).unwrap_err();
+        assert!(told.contains("only not done in time"), "{told}");
+        for waits in [false, true] {
+            let told = saboteur(waits).judge(kept()).unwrap_err();
+            assert!(told.contains("does not notice"), "{told}");
+        }
     }
 }

@@ -15,11 +15,17 @@ use super::bends::{
 /// What a saboteur does, boxed.
 pub(super) type Vice = Box<dyn Bend>;
 
+/// `by waiting`: the case notices because it waits in vain.
 macro_rules! saboteurs {
-    ($($name:ident breaks $case:ident: $vice:expr;)*) => {
+    ($($name:ident breaks $case:ident $(by $waiting:ident)?: $vice:expr;)*) => {
         /// Every saboteur.
         pub fn all() -> impl Iterator<Item = Saboteur> {
-            [$(Saboteur { name: stringify!($name), breaks: stringify!($case), vice: || Box::new($vice) }),*].into_iter()
+            [$(Saboteur {
+                name: stringify!($name),
+                breaks: stringify!($case),
+                waits: !<[&str]>::is_empty(&[$(stringify!($waiting))?]),
+                vice: || Box::new($vice),
+            }),*].into_iter()
         }
     };
 }
@@ -40,7 +46,7 @@ saboteurs! {
         }
         vec![event]
     });
-    holds_output_back breaks print_is_seen_while_the_code_runs: BendsEvents::new(|kept, event| match event.kind {
+    holds_output_back breaks print_is_seen_while_the_code_runs by waiting: BendsEvents::new(|kept, event| match event.kind {
         EventKind::Output { .. } => {
             kept.push(event);
             vec![]
@@ -109,11 +115,16 @@ saboteurs! {
             error.traceback.insert_str(0, "  File \"engine.py\", line 1, in run\n");
         }
     });
-    ignores_deadlines breaks a_timeout_keeps_the_session: BendsRequest(|request| {
+    ignores_deadlines breaks a_timeout_keeps_the_session by waiting: BendsRequest(|request| {
         request.timeout = Timeout::Unlimited;
     });
+    gives_what_the_queue_took_back breaks a_deadline_may_be_spent_in_the_queue_and_running: BendsRequest(|request| {
+        if let Timeout::After(limit) = &mut request.timeout {
+            *limit += std::time::Duration::from_millis(900);
+        }
+    });
     runs_an_id_twice breaks an_execution_id_runs_once: BendsRequest(|request| request.id = ExecutionId::new());
-    asks_although_denied breaks denied_input_raises_an_eof_error_that_says_why: BendsRequest(|request| {
+    asks_although_denied breaks denied_input_raises_an_eof_error_that_says_why by waiting: BendsRequest(|request| {
         request.stdin = StdinPolicy::Ask;
     });
     trims_the_code breaks code_with_nul_is_a_failure: BendsRequest(|request| {
@@ -140,10 +151,10 @@ saboteurs! {
     leaves_dropped_sessions_open breaks a_dropped_handle_closes_its_session: Omits(Call::AbandonSession);
     closes_nothing breaks a_closed_session_says_so: Omits(Call::Close);
     gives_everybody_the_same_session breaks sessions_share_no_names: Omits(Call::Open);
-    promises_an_interrupt breaks an_interrupt_keeps_the_session: Omits(Call::Interrupt);
-    lets_the_dropped_run_on breaks dropping_an_execution_interrupts_it: Omits(Call::InterruptDropped);
+    promises_an_interrupt breaks an_interrupt_keeps_the_session by waiting: Omits(Call::Interrupt);
+    lets_the_dropped_run_on breaks dropping_an_execution_interrupts_it by waiting: Omits(Call::InterruptDropped);
     takes_any_answer breaks an_answer_that_nobody_waits_for_is_refused: Omits(Call::RefuseAnswer);
-    interrupts_the_detached breaks a_detached_flood_is_told_as_a_gap: Omits(Call::Detach);
+    interrupts_the_detached breaks a_detached_flood_is_told_as_a_gap by waiting: Omits(Call::Detach);
     trims_answers breaks an_answer_may_be_long_and_of_any_characters: BendsAnswer(|reply| match reply {
         InputReply::Line(line) => InputReply::Line(line.chars().filter(char::is_ascii).collect()),
         other => other,

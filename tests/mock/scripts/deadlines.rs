@@ -47,6 +47,9 @@ pub(crate) fn script(case: &str) -> Option<Script> {
         "a_deadline_counts_the_time_in_the_queue" => {
             vec![sleeper(), when("ran = True").binds("ran", true).times(0), asks_for("ran")]
         }
+        "a_deadline_may_be_spent_in_the_queue_and_running" => {
+            vec![when("import time\ntime.sleep(0.9)").waits(millis(900)), sleeper()]
+        }
         "a_timeout_of_zero_is_refused" => vec![number(1)],
         "no_deadline_is_kept_where_none_is_asked_for" => {
             vec![when("import time\ntime.sleep(0.2)\n'done'").waits(millis(200)).value("done")]

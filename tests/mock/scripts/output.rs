@@ -1,5 +1,7 @@
 //! Output on both roads.
 
+use hibernaculum::Display;
+
 use super::prelude::*;
 
 pub(crate) fn script(case: &str) -> Option<Script> {
@@ -36,6 +38,12 @@ pub(crate) fn script(case: &str) -> Option<Script> {
         "a_flood_is_given_whole_and_kept_within_bounds" => {
             let flood = format!("first\n{}last\n", ("x".repeat(1023) + "\n").repeat(16 * 1024));
             vec![when(Matcher::contains("range(16 * 1024)")).prints(flood)]
+        }
+        "limits_of_zero_keep_nothing_and_count_everything" => {
+            let data = [("text/plain".to_owned(), "'shown'".to_owned())].into();
+            let rule = when(Matcher::contains("print('out')")).prints("out\n").prints_to_stderr("error\n");
+            let shown = Display { data, ..Display::default() };
+            vec![rule.displays(shown).value("value"), is("_", "value")]
         }
         "what_is_not_utf_8_is_replaced" => {
             vec![when(Matcher::contains("\\xff\\xfeb")).writes(b"a\xff\xfeb\n".to_vec()).value(5)]

@@ -73,14 +73,19 @@ enum End {
     Replaced,
 }
 
-/// Serves a session's connection until its process ends.
-pub(super) async fn serve(wire: Wire, session: String, options: SessionOptions, world: &Arc<World>) {
+/// Serves a session's connection until its process, which was welcomed as that, ends.
+pub(super) async fn serve(
+    wire: Wire,
+    session: String,
+    pid: u32,
+    options: SessionOptions,
+    world: &Arc<World>,
+) {
     let (interrupt, interrupted) = watch::channel(0);
     let (watched, watching) = watch::channel(0);
     let (running, _) = watch::channel(0);
     let (ending, mut endings) = mpsc::channel(4);
     let credit = Arc::new(Credit::new());
-    let pid = world.new_pid();
     let door =
         Door { pid, interrupt, watched, ending, credit: Arc::clone(&credit), running: running.clone() };
     let before = world.session_began(&session, door);

@@ -141,7 +141,10 @@ impl Actor {
             {
                 self.early_death = Some(died.into());
             }
-            Some(Told::Restored { ended }) => self.woke(ended),
+            Some(Told::Restored { pid, ended }) => {
+                self.pid = Some(pid);
+                self.woke(ended);
+            }
             // A process that another one has replaced: what the session is now lives.
             Some(Told::Died(died)) if self.pid.is_some_and(|pid| pid != died.pid) => {
                 tracing::debug!(session = %self.parts.port.id(), died.pid, "a predecessor's end was told late");

@@ -114,3 +114,7 @@ pub trait Notice: Serialize + DeserializeOwned {
 fn null_is_zero<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     Ok(<Option<u64> as serde::Deserialize>::deserialize(deserializer)?.unwrap_or(0))
 }
+
+#[cfg(test)]
+#[path = "round_trip_tests.rs"]
+mod tests;

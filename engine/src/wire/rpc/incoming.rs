@@ -76,7 +76,15 @@ pub fn parse(frame: &[u8]) -> Result<Incoming<'_>, WireError> {
 ///
 /// The envelope and what it carries are otherwise read one after the other, which walks through the result twice: a third of what the host spends on a
 /// short execution's answer.
-pub(crate) fn result_of<'a, T: Deserialize<'a>>(frame: &'a [u8], id: u64) -> Option<T> {
+///
+/// ```
+/// use hibernaculum_engine::wire::{messages::Interrupted, rpc};
+///
+/// let frame = br#"{"jsonrpc":"2.0","id":4,"result":{"delivered":true}}"#;
+/// assert_eq!(rpc::result_of(frame, 4), Some(Interrupted { delivered: true }));
+/// assert_eq!(rpc::result_of::<Interrupted>(frame, 5), None); // it answers another request
+/// ```
+pub fn result_of<'a, T: Deserialize<'a>>(frame: &'a [u8], id: u64) -> Option<T> {
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Answer<T> {

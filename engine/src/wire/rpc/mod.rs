@@ -11,10 +11,10 @@ mod outgoing;
 
 pub use error::{ErrorData, RpcError};
 pub use id::Id;
-pub use incoming::{Incoming, MAX_DEPTH, parse};
+pub use incoming::{Incoming, MAX_DEPTH, parse, result_of};
 pub use outgoing::{failure, notification, request, response};
 
-pub(crate) use incoming::{Name, result_of};
+pub(crate) use incoming::Name;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
