@@ -22,7 +22,7 @@ use crate::api::{Api, Command, Sandbox, Toolbox};
 use crate::inquiry;
 use crate::transport::{Transport, Way};
 use crate::trouble::{not_started, trouble};
-use crate::tunnel::{Ask, Door, Knock};
+use crate::tunnel::{Ask, Door, Greeting, Knock, Link};
 
 /// What the runner ends with where its port is taken.
 const PORT_IN_USE: i64 = 98;
@@ -170,8 +170,8 @@ impl Entry<'_> {
                 forced => forced,
             };
             let mut found = door(self.api, &self.sandbox.id, &process.toolbox, transport, port).await?;
-            match found.knock(&self.boot.secret, Ask::WhoIsThere).await {
-                Ok((_, greeting)) => {
+            match found.knock(&self.boot.secret, Ask::WhoIsThere).await.and_then(is_ours) {
+                Ok(ready) => {
                     // Perhaps the tunnel began to listen just now, and the proxy would do.
                     if transport == Transport::Preview && self.way.get() == Transport::Auto {
                         let proxy =
@@ -184,7 +184,7 @@ impl Entry<'_> {
                     self.way.set(transport);
                     let workdir = workdir.to_owned();
                     return Ok(Begun::Met(Box::new(Met {
-                        ready: greeting.ready,
+                        ready,
                         workdir,
                         door: found,
                         process,
@@ -255,6 +255,16 @@ pub(crate) fn ports(sandbox: SandboxId) -> impl Iterator<Item = u16> {
         let nth = hash.wrapping_add(turn.wrapping_mul(7919)) % u32::from(PORT_COUNT);
         FIRST_PORT + u16::try_from(nth).unwrap_or_default()
     })
+}
+
+/// What the runner says that we have just begun: nobody has had a stream there. One that somebody had is of an earlier life, though the secret is the same: it
+/// holds the port, and ours ends for want of it.
+fn is_ours((_, greeting): (Link, Greeting)) -> Result<Ready, Knock> {
+    if greeting.had_host {
+        Err(Knock::Stranger("the sandbox's runner of before".to_owned()))
+    } else {
+        Ok(greeting.ready)
+    }
 }
 
 /// The way to a port.

@@ -8,6 +8,8 @@ use crate::entry::Process;
 /// Why it cannot answer; unknown where it should, or the service cannot be asked. One that stands still (`paused`) is woken: all that runs in it goes on.
 pub(crate) async fn of_sandbox(api: &Api, which: &str) -> Fate {
     match api.sandbox(which).await {
+        // On its way there it takes no order: whoever asks again finds it paused.
+        Ok(sandbox) if sandbox.state == State::Pausing => Fate::Unknown,
         Ok(sandbox) if sandbox.state == State::Paused => {
             if let Err(error) = api.start(which).await {
                 tracing::debug!(%error, which, "a paused sandbox could not be woken");

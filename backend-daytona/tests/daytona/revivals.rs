@@ -203,6 +203,24 @@ async fn one_that_stands_still_is_woken_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_about_to_stand_still_is_not_taken_for_stopped() {
+    let config = StandInConfig { change: Duration::from_millis(500), ..StandInConfig::default() };
+    let scene = Scene::of(config, |builder| builder).await;
+    let (sandbox, session) = scene.session().await;
+    within(session.execute("x = 40")).await.unwrap();
+    let running = within(session.start("import time; time.sleep(1); x += 2; x")).await.unwrap();
+    assert!(scene.service.pause_sandbox(&scene.sandboxes().remove(0)));
+    // While it is `pausing` nobody is let in.
+    scene.service.sever();
+    let result = within(running).await.unwrap();
+    assert_eq!(result.value().unwrap_or_else(|| panic!("{result:?}")).repr, "42");
+    assert!(!scene.asked(START).is_empty(), "it was woken by us");
+    assert_eq!(value(&session, "x").await, "42");
+    within(sandbox.close()).await.unwrap();
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_stopped_again_and_again_is_left_to_whoever_means_it() {
     let scene = Scene::new().await;
     let (sandbox, session) = scene.session().await;
