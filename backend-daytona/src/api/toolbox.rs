@@ -6,6 +6,7 @@ use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::model::or_default;
 use super::{Api, ApiError, Repeat, Sandbox};
 
 /// The toolbox of one sandbox.
@@ -19,7 +20,7 @@ pub(crate) struct Toolbox {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Command {
-    #[serde(alias = "cmdId")]
+    #[serde(alias = "cmdId", deserialize_with = "or_default")]
     pub(crate) id: String,
     /// There once it has ended.
     pub(crate) exit_code: Option<i64>,
@@ -34,6 +35,7 @@ struct Session {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct WorkDir {
+    #[serde(deserialize_with = "or_default")]
     dir: String,
 }
 
