@@ -243,6 +243,43 @@ async fn one_that_is_stopped_again_and_again_is_left_to_whoever_means_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_whose_start_is_refused_because_it_has_been_started_goes_on() {
+    let config = StandInConfig { starts_twice: false, ..StandInConfig::default() };
+    let scene = Scene::of(config, |builder| builder).await;
+    let (sandbox, session) = scene.session().await;
+    scene.service.set_faults(Faults::none().with(
+        Fault::AnswerLost,
+        On::Operation(START.to_owned()),
+        When::next(1),
+    ));
+    stopped(&scene, &session).await;
+    assert_eq!(value(&session, "6 * 7").await, "42");
+    let answers: Vec<_> = scene.asked(START).iter().map(|request| request.status).collect();
+    assert_eq!((answers.first(), answers.last()), (Some(&Some(502)), Some(&Some(400))));
+    within(sandbox.close()).await.unwrap();
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_whose_state_a_gateway_withholds_is_started_again() {
+    // It is `stopping` for a while, and its supervisor is the first to go.
+    let config = StandInConfig { change: Duration::from_secs(1), ..StandInConfig::default() };
+    let scene = Scene::of(config, |builder| builder).await;
+    let (sandbox, session) = scene.session().await;
+    let code = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\nos.kill(os.getppid(), 9)\ntime.sleep(50)";
+    let running = within(session.start(code)).await.unwrap();
+    let read = On::Operation("GET /sandbox/{sandboxIdOrName}".to_owned());
+    scene.service.set_faults(Faults::none().with(Fault::BadGateway, read, When::next(1)));
+    within(sandbox.files().write("go", "")).await.unwrap();
+    assert!(scene.service.stop_sandbox(&scene.sandboxes().remove(0)));
+    let result = within(running).await.unwrap();
+    assert!(matches!(result.crash(), Some(CrashCause::SandboxStopped { .. })), "{result:?}");
+    assert_eq!(value(&session, "6 * 7").await, "42");
+    within(sandbox.close()).await.unwrap();
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_that_cannot_be_started_again_is_lost_with_both_reasons() {
     let scene = Scene::new().await;
     let (sandbox, session) = scene.session().await;
