@@ -360,7 +360,9 @@ mod tests {
     async fn a_command_that_is_listed_late_is_not_begun_twice() {
         let none = (200, r#"{"commands":[]}"#);
         let unclear = (502, "");
-        let answers = [none, unclear, none, none, (200, r#"{"commands":[{"id":"c"}]}"#)];
+        // What a second order would be answered.
+        let still_none = (200, r#"{"commands":[],"cmdId":"the second"}"#);
+        let answers = [none, unclear, none, still_none, (200, r#"{"commands":[{"id":"c"}]}"#)];
         let api = service(&answers, Duration::ZERO).await;
         let sandbox =
             Sandbox { id: "a".to_owned(), toolbox_proxy_url: api.base().to_owned(), ..Sandbox::default() };

@@ -87,13 +87,27 @@ impl Toolbox {
         self.api.send(Repeat::Freely, request).await.map(drop)
     }
 
-    /// `POST /process/session`: a shell for commands. That it is there is as good.
+    /// `POST /process/session`: a shell for commands. One of that name that is there is ended first, with all that runs in it: it takes no command before what
+    /// it runs is over.
     pub(crate) async fn open_session(&self, session: &str) -> Result<(), ApiError> {
+        if self.is_opened(session).await? {
+            return Ok(());
+        }
+        let path = format!("/process/session/{session}");
+        match self.api.send(Repeat::Freely, || self.call(Method::DELETE, &path)).await {
+            Err(error) if !error.is_gone() => return Err(error),
+            _ => {}
+        }
+        self.is_opened(session).await.map(drop)
+    }
+
+    /// Whether it was there for nobody before.
+    async fn is_opened(&self, session: &str) -> Result<bool, ApiError> {
         let body = json!({ "sessionId": session });
         match self.api.send(Repeat::Freely, || self.call(Method::POST, "/process/session").json(&body)).await
         {
-            Err(ApiError::Refused(refusal)) if refusal.status.as_u16() == 409 => Ok(()),
-            done => done.map(drop),
+            Err(ApiError::Refused(refusal)) if refusal.status.as_u16() == 409 => Ok(false),
+            done => done.map(|_| true),
         }
     }
 

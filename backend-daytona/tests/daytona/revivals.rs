@@ -221,6 +221,26 @@ async fn one_that_is_about_to_stand_still_is_not_taken_for_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_runner_of_before_that_lives_on_is_not_taken_for_the_new_one() {
+    const SUPERVISOR: &str = "import os; os.getppid()";
+    let scene = Scene::new().await;
+    let (sandbox, session) = scene.session().await;
+    let before = value(&session, SUPERVISOR).await;
+    let command = On::Operation("GET /process/session/{sessionId}/command/{commandId}".to_owned());
+    let forgotten = Fault::Refused { status: 404, shape: ErrorShape::Daemon };
+    scene.service.set_faults(Faults::none().with(forgotten, command, When::next(1)).with(
+        Fault::BadGateway,
+        On::Proxy,
+        When::next(8),
+    ));
+    scene.service.sever();
+    bereaved(&session).await;
+    assert_ne!(value(&session, SUPERVISOR).await, before);
+    within(sandbox.close()).await.unwrap();
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_stopped_again_and_again_is_left_to_whoever_means_it() {
     let scene = Scene::new().await;
     let (sandbox, session) = scene.session().await;
