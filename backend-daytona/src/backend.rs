@@ -11,6 +11,7 @@ use hibernaculum_core::{
 };
 use hibernaculum_engine::{Engine, EngineConfig, OwnerKey};
 use reqwest::Url;
+use reqwest::header::HeaderValue;
 
 use crate::api::{Api, Key, Volume};
 use crate::features::features;
@@ -27,6 +28,7 @@ const START_TIMEOUT: Duration = Duration::from_mins(5);
 const START_TIMEOUT_LIMIT: Duration = Duration::from_hours(1);
 /// For how long one request is tried again.
 const RETRY_BUDGET: Duration = Duration::from_secs(30);
+const RETRY_BUDGET_LIMIT: Duration = Duration::from_hours(24);
 /// For how long code goes on without a host.
 const WINDOW: Duration = Duration::from_mins(5);
 const AUTO_STOP: Duration = Duration::from_mins(15);
@@ -202,7 +204,7 @@ impl DaytonaBackendBuilder {
         /// How long a sandbox may take to start: more than zero, at most an hour. Unset: 5 min.
         start_timeout: Duration => |limit| Some(limit);
 
-        /// For how long a request to the service may be tried again that can be; zero tries it once. Unset: 30 s.
+        /// For how long a request to the service may be tried again that can be; zero tries it once, and more than a day is a day. Unset: 30 s.
         retry_budget: Duration => |budget| Some(budget);
 
         /// How the engine behaves. Its checkpoint store, where it has one, is taken before that of this builder; the builder's retention before its own.
@@ -299,13 +301,12 @@ impl DaytonaBackendBuilder {
             auto_delete: minutes(self.auto_delete.unwrap_or(AUTO_DELETE)),
             ttl: at_least_a_minute("ttl", self.ttl, TTL)?,
         };
-        let budget = self.retry_budget.unwrap_or(RETRY_BUDGET);
-        let api = Api::new(&url, &key, self.organization.as_deref(), budget).map_err(|error| {
-            SandboxError::Service {
-                problem: "no HTTP client can be made".to_owned(),
-                said: String::new(),
-                source: Some(Source::from(error)),
-            }
+        let budget = self.retry_budget.unwrap_or(RETRY_BUDGET).min(RETRY_BUDGET_LIMIT);
+        let organization = self.organization.as_deref().map(organization).transpose()?;
+        let api = Api::new(&url, &key, organization, budget).map_err(|error| SandboxError::Service {
+            problem: "no HTTP client can be made".to_owned(),
+            said: String::new(),
+            source: Some(Source::from(error)),
         })?;
         let python = self.python.unwrap_or_else(|| "python3".to_owned());
         if python.contains('\0') || python.is_empty() {
@@ -346,6 +347,12 @@ fn at_least_a_minute(field: &str, given: Option<Duration>, usual: Duration) -> R
         )),
         minutes => Ok(minutes),
     }
+}
+
+/// As it stands in a header.
+fn organization(id: &str) -> Result<HeaderValue, ConfigError> {
+    let shown = || id.chars().take(80).flat_map(char::escape_debug).collect::<String>();
+    HeaderValue::from_str(id).map_err(|_| invalid("organization", &shown(), "must be one line of ASCII"))
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -406,6 +413,7 @@ mod tests {
         assert_eq!(refused(builder().api_url("http://me:s3cret@x/api")), "api_url");
         assert_eq!(refused(builder().image("a").snapshot("b")), "snapshot");
         assert_eq!(refused(builder().image("a b")), "image");
+        assert_eq!(refused(builder().organization("a\nb")), "organization");
         assert_eq!(refused(builder().auto_stop(Duration::ZERO)), "auto_stop");
         assert_eq!(refused(builder().ttl(Duration::ZERO)), "ttl");
         assert_eq!(refused(builder().window(Duration::ZERO)), "window");
@@ -413,6 +421,14 @@ mod tests {
         let none = builder().api_key("s3\u{7f}cret").provider().unwrap_err();
         assert!(!format!("{none} {none:?}").contains("s3"), "a key that cannot be used is not shown either");
         assert!(builder().api_key("k").network(NetworkPolicy::None).provider().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_budget_without_end_is_a_long_one() {
+        let builder = DaytonaBackend::builder().api_url("http://127.0.0.1:1/api").api_key("k");
+        let provider = builder.retry_budget(Duration::MAX).provider().unwrap();
+        let asking = tokio::time::timeout(Duration::from_millis(300), provider.service.api.sandbox("a"));
+        assert!(asking.await.is_err(), "it is tried again and again");
     }
 
     #[test]

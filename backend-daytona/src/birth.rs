@@ -89,8 +89,18 @@ pub(crate) async fn again(api: &Api, which: &str) -> Result<Sandbox, Error> {
         }
         pause = (pause * 5 / 4).min(LONGEST_PAUSE);
     }
-    api.start(which).await.map_err(|error| trouble("starting a sandbox", error))?;
+    start(api, which).await?;
     started(api, which).await
+}
+
+/// Orders a start. One that is refused may have been carried out before, for whoever asked: what became of the sandbox counts.
+async fn start(api: &Api, which: &str) -> Result<(), Error> {
+    let Err(error) = api.start(which).await else { return Ok(()) };
+    tracing::debug!(%error, which, "a start was refused");
+    match api.sandbox(which).await {
+        Ok(sandbox) if !sandbox.state.is_at_rest() => Ok(()),
+        _ => Err(trouble("starting a sandbox", error)),
+    }
 }
 
 /// Waits until a sandbox is started. There is no end to it but a failure: the caller bounds it in time.
@@ -107,7 +117,7 @@ pub(crate) async fn started(api: &Api, which: &str) -> Result<Sandbox, Error> {
             Ok(sandbox) if sandbox.state.is_at_rest() => {
                 at_rest += 1;
                 if at_rest % AT_REST == 0 {
-                    api.start(which).await.map_err(|error| trouble("starting a sandbox", error))?;
+                    start(api, which).await?;
                 }
             }
             Ok(_) => at_rest = 0,

@@ -23,6 +23,8 @@ use crate::tunnel::Road;
 const FORGETTING: Duration = Duration::from_secs(30);
 /// A sandbox whose making was not answered may appear for so long.
 const UNBORN: Duration = Duration::from_mins(1);
+/// How often the service has to say that it knows it no more.
+const WORDS: u32 = 2;
 const FIRST_PAUSE: Duration = Duration::from_millis(30);
 const LONG_PAUSE: Duration = Duration::from_secs(1);
 
@@ -148,16 +150,16 @@ impl Drop for Over {
     }
 }
 
-/// Deletes a sandbox and waits until it is gone, for as long as that may take.
+/// Deletes a sandbox and waits until it is gone, for as long as that may take. That it is gone has to be said twice, and by the service itself.
 async fn destroy(api: &Api, name: &str, is_born: bool) {
     let begun = Instant::now();
-    let (mut is_seen, mut pause) = (is_born, FIRST_PAUSE);
+    let (mut is_seen, mut disowned, mut pause) = (is_born, 0, FIRST_PAUSE);
     loop {
         let patience = if is_seen { FORGETTING } else { UNBORN };
         match api.sandbox(name).await {
             Ok(sandbox) if sandbox.state == State::Destroyed => return,
             Ok(sandbox) => {
-                is_seen = true;
+                (is_seen, disowned) = (true, 0);
                 // One that is being destroyed needs no second word, and answers one with 409.
                 if sandbox.state != State::Destroying
                     && let Err(error) = api.destroy(name).await
@@ -165,7 +167,12 @@ async fn destroy(api: &Api, name: &str, is_born: bool) {
                     tracing::debug!(name, %error, "the sandbox could not be deleted");
                 }
             }
-            Err(error) if error.is_gone() && is_seen => return,
+            Err(error) if error.is_disowned() && is_seen => {
+                disowned += 1;
+                if disowned == WORDS {
+                    return;
+                }
+            }
             Err(error) => tracing::debug!(name, %error, "a sandbox that is to be deleted was not found"),
         }
         if begun.elapsed() >= patience {

@@ -22,7 +22,7 @@ use crate::api::{Api, Command, Sandbox, Toolbox};
 use crate::inquiry;
 use crate::transport::{Transport, Way};
 use crate::trouble::{not_started, trouble};
-use crate::tunnel::{Ask, Door, Knock};
+use crate::tunnel::{Ask, Door, Greeting, Knock, Link};
 
 /// What the runner ends with where its port is taken.
 const PORT_IN_USE: i64 = 98;
@@ -36,6 +36,9 @@ const PORT_COUNT: u16 = 10_000;
 /// How long is waited between two knocks while Python starts.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// How often a command whose begin was not answered is looked for until it is begun again, and how long is waited after each look.
+const LOOKS: u32 = 5;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(400);
 /// For how long a tunnel that refuses us may be somebody else's: until our process finds that its port is taken, and ends.
 const STRANGER: Duration = Duration::from_secs(10);
 /// From how many times on that somebody else answered the preview URL is tried, too: until the tunnel listens, the port proxy answers 502, and where it lets
@@ -133,30 +136,9 @@ impl Entry<'_> {
             format!("mkdir -p -m 700 {} && ", quoted(workdir))
         };
         let line = format!("{make}{} -I -u -c {} < {}", quoted(self.python), quoted(STAGE0), quoted(&file));
-        let command = self.command(toolbox, session, &line).await?;
+        let command = begun(toolbox, session, &line).await?;
         let process = Process { toolbox: toolbox.clone(), session: session.to_owned(), command: command.id };
         self.meet(process, workdir, port).await
-    }
-
-    /// Begins a command, once: where no answer comes, it is looked for before it is begun again.
-    async fn command(&self, toolbox: &Toolbox, session: &str, line: &str) -> Result<Command, Error> {
-        const DOING: &str = "starting the runner";
-        let known = toolbox.commands(session).await.map_err(|error| trouble(DOING, error))?.len();
-        for _ in 0..3 {
-            match toolbox.begin(session, line).await {
-                Ok(command) if !command.id.is_empty() => return Ok(command),
-                Ok(_) => {}
-                Err(error) if error.is_unclear() => {
-                    tracing::debug!(%error, "whether the runner was started is not known");
-                }
-                Err(error) => return Err(trouble(DOING, error)),
-            }
-            let commands = toolbox.commands(session).await.map_err(|error| trouble(DOING, error))?;
-            if let Some(command) = commands.into_iter().nth(known) {
-                return Ok(command);
-            }
-        }
-        Err(not_started("the service did not start its command"))
     }
 
     /// Knocks until the tunnel answers, or its process has ended.
@@ -170,8 +152,8 @@ impl Entry<'_> {
                 forced => forced,
             };
             let mut found = door(self.api, &self.sandbox.id, &process.toolbox, transport, port).await?;
-            match found.knock(&self.boot.secret, Ask::WhoIsThere).await {
-                Ok((_, greeting)) => {
+            match found.knock(&self.boot.secret, Ask::WhoIsThere).await.and_then(is_ours) {
+                Ok(ready) => {
                     // Perhaps the tunnel began to listen just now, and the proxy would do.
                     if transport == Transport::Preview && self.way.get() == Transport::Auto {
                         let proxy =
@@ -183,12 +165,7 @@ impl Entry<'_> {
                     }
                     self.way.set(transport);
                     let workdir = workdir.to_owned();
-                    return Ok(Begun::Met(Box::new(Met {
-                        ready: greeting.ready,
-                        workdir,
-                        door: found,
-                        process,
-                    })));
+                    return Ok(Begun::Met(Box::new(Met { ready, workdir, door: found, process })));
                 }
                 Err(Knock::Refused(why))
                     if refused_since.get_or_insert_with(Instant::now).elapsed() > STRANGER =>
@@ -233,6 +210,31 @@ impl Entry<'_> {
     }
 }
 
+/// Begins a command, once: where no answer comes, it is looked for before it is begun again.
+async fn begun(toolbox: &Toolbox, session: &str, line: &str) -> Result<Command, Error> {
+    const DOING: &str = "starting the runner";
+    let known = toolbox.commands(session).await.map_err(|error| trouble(DOING, error))?.len();
+    for _ in 0..3 {
+        match toolbox.begin(session, line).await {
+            Ok(command) if !command.id.is_empty() => return Ok(command),
+            Ok(_) => {}
+            Err(error) if error.is_unclear() => {
+                tracing::debug!(%error, "whether the runner was started is not known");
+            }
+            Err(error) => return Err(trouble(DOING, error)),
+        }
+        // It is there a moment after it was begun: one that is begun again too early is begun twice.
+        for _ in 0..LOOKS {
+            let commands = toolbox.commands(session).await.map_err(|error| trouble(DOING, error))?;
+            if let Some(command) = commands.into_iter().nth(known) {
+                return Ok(command);
+            }
+            sleep(BETWEEN_LOOKS).await;
+        }
+    }
+    Err(not_started("the service did not start its command"))
+}
+
 /// A directory for one life of the sandbox: what an earlier life left under `/tmp` is none of this one's business.
 fn directory(sandbox: SandboxId) -> Result<String, Error> {
     let life = getrandom::u32().map_err(|error| not_started(format!("no random numbers: {error}")))?;
@@ -255,6 +257,16 @@ pub(crate) fn ports(sandbox: SandboxId) -> impl Iterator<Item = u16> {
         let nth = hash.wrapping_add(turn.wrapping_mul(7919)) % u32::from(PORT_COUNT);
         FIRST_PORT + u16::try_from(nth).unwrap_or_default()
     })
+}
+
+/// What the runner says that we have just begun: nobody has had a stream there. One that somebody had is of an earlier life, though the secret is the same: it
+/// holds the port, and ours ends for want of it.
+fn is_ours((_, greeting): (Link, Greeting)) -> Result<Ready, Knock> {
+    if greeting.had_host {
+        Err(Knock::Stranger("the sandbox's runner of before".to_owned()))
+    } else {
+        Ok(greeting.ready)
+    }
 }
 
 /// The way to a port.
@@ -342,6 +354,21 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scripted::service;
+
+    #[tokio::test]
+    async fn a_command_that_is_listed_late_is_not_begun_twice() {
+        let none = (200, r#"{"commands":[]}"#);
+        let unclear = (502, "");
+        // What a second order would be answered.
+        let still_none = (200, r#"{"commands":[],"cmdId":"the second"}"#);
+        let answers = [none, unclear, none, still_none, (200, r#"{"commands":[{"id":"c"}]}"#)];
+        let api = service(&answers, Duration::ZERO).await;
+        let sandbox =
+            Sandbox { id: "a".to_owned(), toolbox_proxy_url: api.base().to_owned(), ..Sandbox::default() };
+        let toolbox = Toolbox::of(&api, &sandbox).await.unwrap();
+        assert_eq!(begun(&toolbox, "s", "true").await.unwrap().id, "c");
+    }
 
     #[test]
     fn a_log_is_read_in_every_form() {

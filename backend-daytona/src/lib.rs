@@ -31,6 +31,8 @@ mod order;
 mod place;
 mod provider;
 mod pulse;
+#[cfg(test)]
+mod scripted;
 mod service;
 mod transport;
 mod trouble;

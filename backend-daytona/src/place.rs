@@ -13,8 +13,8 @@ use crate::inquiry;
 use crate::service::{Inside, Service};
 use crate::tunnel::TunnelStream;
 
-/// How long the news of an end may be held up for its cause.
-const CAUSE: Duration = Duration::from_millis(500);
+/// How long the news of an end may be held up for its cause: what is not known by then is lost for good, though one answer may be a gateway's.
+const CAUSE: Duration = Duration::from_secs(5);
 /// How often it is started again within how long: whoever stops it more often means it.
 const REVIVALS: usize = 3;
 const SPAN: Duration = Duration::from_mins(10);
@@ -99,8 +99,11 @@ impl Place for DaytonaPlace {
         let mut fate = road.fate();
         if fate == Fate::Unknown {
             let api = self.service.api.impatient();
-            let inquiry = inquiry::of_runner(&api, &self.id, &process);
-            fate = timeout(CAUSE, inquiry).await.unwrap_or_default();
+            let inquiry = inquiry::until_known(&api, &self.id, &process);
+            fate = tokio::select! {
+                known = timeout(CAUSE, inquiry) => known.unwrap_or_default(),
+                () = road.ended() => road.fate(),
+            };
         }
         match fate {
             Fate::Stopped(why) if !self.may_revive() => {

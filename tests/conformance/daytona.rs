@@ -16,12 +16,15 @@ use hibernaculum::{Registry, Settings};
 use hibernaculum_testkit::Subject;
 use hibernaculum_testkit::daytona::{Fault, Faults, Manner, On, StandIn, StandInConfig, When};
 
-use super::asked_for;
+use super::{asked_for, offers_all};
 
 /// They live as long as the trials.
 static STAND_INS: Mutex<Vec<StandIn>> = Mutex::new(Vec::new());
 const SEED: u64 = 8;
 
+/// # Panics
+///
+/// Where a stand-in cannot be made.
 pub(super) async fn subjects(registry: &Registry) -> Vec<Subject> {
     let ways = [
         ("daytona-stand-in", "proxy", Faults::none(), Manner::default()),
@@ -42,7 +45,8 @@ pub(super) async fn subjects(registry: &Registry) -> Vec<Subject> {
             .await
             {
                 Ok(subject) => subject,
-                Err(reason) => Subject::missing(name, reason),
+                // All that it needs is here: to go on without it would be to promise what nobody has seen.
+                Err(reason) => panic!("{name}: {reason}"),
             }
         } else {
             Subject::missing(name, "HIBERNACULUM_LONG=1 asks for it")
@@ -83,6 +87,7 @@ async fn subject(
     };
     STAND_INS.lock().unwrap_or_else(PoisonError::into_inner).push(stand_in);
     let backend = registry.create("daytona", &settings).await.map_err(|error| error.explain().to_string())?;
+    offers_all("daytona", backend.features());
     Ok(Subject::new(name, backend))
 }
 

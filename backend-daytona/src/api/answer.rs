@@ -28,8 +28,23 @@ pub(crate) struct Refusal {
     pub(crate) code: String,
     /// The service's own words; empty where it said nothing.
     pub(crate) said: String,
+    /// Who says so.
+    pub(crate) speaker: Speaker,
     /// How long it wants to be left alone.
     wait: Option<Duration>,
+}
+
+/// Who answered, as far as the answer's shape tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaker {
+    /// The control plane, or the toolbox.
+    Service,
+    /// One of the toolbox's older calls, perhaps: any program's errors may look like that.
+    Handler,
+    /// The proxy before the toolbox.
+    Proxy,
+    /// Somebody in between: a page, nothing, or what the service does not say.
+    Stranger,
 }
 
 /// What an answer means for whoever asked.
@@ -56,7 +71,7 @@ pub(crate) enum Meaning {
 impl Refusal {
     pub(crate) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let (code, said) = words(body);
-        Self { status, code, said, wait: wait(headers) }
+        Self { status, code, said, speaker: speaker(body), wait: wait(headers) }
     }
 
     pub(crate) fn meaning(&self) -> Meaning {
@@ -97,6 +112,21 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+/// Who made this body.
+fn speaker(body: &[u8]) -> Speaker {
+    let Ok(Value::Object(told)) = serde_json::from_slice::<Value>(body) else { return Speaker::Stranger };
+    let source = told.get("source").map(flat).unwrap_or_default();
+    if source.to_lowercase().contains("proxy") {
+        Speaker::Proxy
+    } else if told.contains_key("statusCode") && told.contains_key("message") {
+        Speaker::Service
+    } else if told.contains_key("error") || told.contains_key("errors") {
+        Speaker::Handler
+    } else {
+        Speaker::Stranger
+    }
+}
 
 /// Code and message of a body, whichever shape it has.
 fn words(body: &[u8]) -> (String, String) {
@@ -177,6 +207,22 @@ mod tests {
         for (body, said, code) in cases {
             let refusal = refusal(400, body);
             assert_eq!((refusal.said.as_str(), refusal.code.as_str()), (said, code), "{body}");
+        }
+    }
+
+    #[test]
+    fn the_shape_tells_who_answered() {
+        let cases = [
+            (r#"{"statusCode":404,"error":"Not Found","message":"no such","path":"/x"}"#, Speaker::Service),
+            (r#"{"statusCode":404,"message":"no such","source":"DAYTONA_DAEMON"}"#, Speaker::Service),
+            (r#"{"statusCode":404,"message":"no such","source":"DAYTONA_PROXY"}"#, Speaker::Proxy),
+            (r#"{"error":"no session"}"#, Speaker::Handler),
+            (r#"{"message":"no Route matched with those values"}"#, Speaker::Stranger),
+            ("<html>\n404 page not found", Speaker::Stranger),
+            ("", Speaker::Stranger),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(refusal(404, body).speaker, expected, "{body}");
         }
     }
 

@@ -20,7 +20,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::{Key, Meaning, Refusal};
+use super::{Key, Meaning, Refusal, Speaker};
 
 /// The client release whose manners are followed: the service behaves by it.
 const VERSION: &str = "0.205.1";
@@ -67,7 +67,7 @@ impl Api {
     pub(crate) fn new(
         base: &str,
         key: &Key,
-        organization: Option<&str>,
+        organization: Option<HeaderValue>,
         budget: Duration,
     ) -> Result<Self, reqwest::Error> {
         let http = Client::builder()
@@ -83,7 +83,7 @@ impl Api {
             (HeaderName::from_static("x-daytona-source"), HeaderValue::from_static("hibernaculum")),
             (HeaderName::from_static("x-daytona-sdk-version"), HeaderValue::from_static(VERSION)),
         ]);
-        if let Some(organization) = organization.and_then(|id| HeaderValue::from_str(id).ok()) {
+        if let Some(organization) = organization {
             headers.insert(HeaderName::from_static("x-daytona-organization-id"), organization);
         }
         Ok(Self { http, base: base.trim_end_matches('/').to_owned(), headers, budget, answer: ANSWER })
@@ -115,6 +115,27 @@ impl Api {
         repeat: Repeat,
         request: impl Fn() -> RequestBuilder,
     ) -> Result<Bytes, ApiError> {
+        self.tries(repeat, request, Ok).await
+    }
+
+    /// The same, where the answer is JSON. One that cannot be read is as good as none.
+    pub(crate) async fn ask<T: DeserializeOwned>(
+        &self,
+        repeat: Repeat,
+        request: impl Fn() -> RequestBuilder,
+    ) -> Result<T, ApiError> {
+        let read = |body: Bytes| {
+            serde_json::from_slice(&body).map_err(|error| ApiError::Nonsense { problem: error.to_string() })
+        };
+        self.tries(repeat, request, read).await
+    }
+
+    async fn tries<T>(
+        &self,
+        repeat: Repeat,
+        request: impl Fn() -> RequestBuilder,
+        read: impl Fn(Bytes) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
         let end = Instant::now() + self.budget;
         let pause = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(100))
@@ -135,17 +156,7 @@ impl Api {
                 wait
             })
         };
-        (|| async { one_try(request()).await }).retry(pause).adjust(again).await
-    }
-
-    /// The same, where the answer is JSON.
-    pub(crate) async fn ask<T: DeserializeOwned>(
-        &self,
-        repeat: Repeat,
-        request: impl Fn() -> RequestBuilder,
-    ) -> Result<T, ApiError> {
-        let body = self.send(repeat, request).await?;
-        serde_json::from_slice(&body).map_err(|error| ApiError::Nonsense { problem: error.to_string() })
+        (|| async { read(one_try(request()).await?) }).retry(pause).adjust(again).await
     }
 }
 
@@ -187,7 +198,18 @@ impl ApiError {
         }
     }
 
-    /// Whether there is no such thing (any more).
+    /// Whether the control plane itself says that there is no such thing (any more), and not somebody on the way to it.
+    pub(crate) fn is_disowned(&self) -> bool {
+        self.is_gone() && matches!(self, Self::Refused(Refusal { speaker: Speaker::Service, .. }))
+    }
+
+    /// Whether the toolbox itself says so.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        let speaks = |speaker| matches!(speaker, Speaker::Service | Speaker::Handler);
+        self.is_gone() && matches!(self, Self::Refused(refusal) if speaks(refusal.speaker))
+    }
+
+    /// Whether there is no such thing (any more), as somebody says.
     pub(crate) fn is_gone(&self) -> bool {
         self.meaning() == Some(Meaning::Gone)
     }

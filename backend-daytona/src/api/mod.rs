@@ -17,7 +17,7 @@ mod key;
 mod model;
 mod toolbox;
 
-pub(crate) use answer::{Meaning, Refusal};
+pub(crate) use answer::{Meaning, Refusal, Speaker};
 pub(crate) use client::{Api, ApiError, Repeat};
 pub(crate) use key::Key;
 pub use model::Volume;

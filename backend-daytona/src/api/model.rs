@@ -92,7 +92,7 @@ pub(crate) struct Sandbox {
     pub(crate) state: State,
     #[serde(deserialize_with = "or_default")]
     pub(crate) error_reason: String,
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "values_or_default")]
     pub(crate) labels: BTreeMap<String, String>,
     #[serde(deserialize_with = "or_default")]
     pub(crate) toolbox_proxy_url: String,
@@ -134,7 +134,9 @@ pub(crate) struct Page {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct PreviewUrl {
+    #[serde(deserialize_with = "or_default")]
     pub(crate) url: String,
+    #[serde(deserialize_with = "or_default")]
     pub(crate) token: String,
 }
 
@@ -142,6 +144,7 @@ pub(crate) struct PreviewUrl {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct ToolboxUrl {
+    #[serde(deserialize_with = "or_default")]
     pub(crate) url: String,
 }
 
@@ -221,8 +224,18 @@ impl State {
 }
 
 /// A field that may be there, be `null`, or be absent.
-fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+pub(super) fn or_default<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
     Option::<T>::deserialize(from).map(Option::unwrap_or_default)
+}
+
+/// The same of a map, and of each of its values.
+fn values_or_default<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let told: BTreeMap<String, Option<String>> = or_default(from)?;
+    Ok(told.into_iter().map(|(name, value)| (name, value.unwrap_or_default())).collect())
 }
 
 #[cfg(test)]
@@ -236,6 +249,12 @@ mod tests {
         assert_eq!((sandbox.id.as_str(), sandbox.name.as_str()), ("a", ""));
         assert_eq!(sandbox.state, State::Other("levitating".to_owned()));
         assert_eq!(serde_json::from_str::<Sandbox>("{}").unwrap().state, State::Untold);
+        let told = r#"{"id":"a","labels":{"empty":null,"full":"x"}}"#;
+        let labels = serde_json::from_str::<Sandbox>(told).unwrap().labels;
+        assert_eq!((labels["empty"].as_str(), labels["full"].as_str()), ("", "x"));
+        let preview: PreviewUrl = serde_json::from_str(r#"{"url":"http://x","token":null}"#).unwrap();
+        assert_eq!((preview.url.as_str(), preview.token.as_str()), ("http://x", ""));
+        assert_eq!(serde_json::from_str::<ToolboxUrl>(r#"{"url":null}"#).unwrap().url, "");
     }
 
     #[test]

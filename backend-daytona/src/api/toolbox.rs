@@ -6,6 +6,7 @@ use reqwest::{Method, RequestBuilder};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::model::or_default;
 use super::{Api, ApiError, Repeat, Sandbox};
 
 /// The toolbox of one sandbox.
@@ -19,7 +20,7 @@ pub(crate) struct Toolbox {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Command {
-    #[serde(alias = "cmdId")]
+    #[serde(alias = "cmdId", deserialize_with = "or_default")]
     pub(crate) id: String,
     /// There once it has ended.
     pub(crate) exit_code: Option<i64>,
@@ -34,6 +35,7 @@ struct Session {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct WorkDir {
+    #[serde(deserialize_with = "or_default")]
     dir: String,
 }
 
@@ -85,13 +87,27 @@ impl Toolbox {
         self.api.send(Repeat::Freely, request).await.map(drop)
     }
 
-    /// `POST /process/session`: a shell for commands. That it is there is as good.
+    /// `POST /process/session`: a shell for commands. One of that name that is there is ended first, with all that runs in it: it takes no command before what
+    /// it runs is over.
     pub(crate) async fn open_session(&self, session: &str) -> Result<(), ApiError> {
+        if self.is_opened(session).await? {
+            return Ok(());
+        }
+        let path = format!("/process/session/{session}");
+        match self.api.send(Repeat::Freely, || self.call(Method::DELETE, &path)).await {
+            Err(error) if !error.is_gone() => return Err(error),
+            _ => {}
+        }
+        self.is_opened(session).await.map(drop)
+    }
+
+    /// Whether it was there for nobody before.
+    async fn is_opened(&self, session: &str) -> Result<bool, ApiError> {
         let body = json!({ "sessionId": session });
         match self.api.send(Repeat::Freely, || self.call(Method::POST, "/process/session").json(&body)).await
         {
-            Err(ApiError::Refused(refusal)) if refusal.status.as_u16() == 409 => Ok(()),
-            done => done.map(drop),
+            Err(ApiError::Refused(refusal)) if refusal.status.as_u16() == 409 => Ok(false),
+            done => done.map(|_| true),
         }
     }
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::{Sink as _, Stream as _};
 use reqwest::Upgraded;
 use serde::Deserialize;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, Sleep};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -22,8 +23,8 @@ const ELSEWHERE: &str = "the stream goes on elsewhere";
 
 /// A WebSocket that carries a stream.
 #[derive(Debug)]
-pub(crate) struct Link {
-    socket: WebSocketStream<Upgraded>,
+pub(crate) struct Link<S = Upgraded> {
+    socket: WebSocketStream<S>,
     next_ping: Pin<Box<Sleep>>,
     unanswered: u32,
     begun: Instant,
@@ -53,8 +54,8 @@ enum Word {
     Eof(u64),
 }
 
-impl Link {
-    pub(crate) fn new(socket: WebSocketStream<Upgraded>) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
+    pub(crate) fn new(socket: WebSocketStream<S>) -> Self {
         let next_ping = Box::pin(tokio::time::sleep(PING));
         Self { socket, next_ping, unanswered: 0, begun: Instant::now() }
     }
@@ -132,6 +133,10 @@ impl Link {
             if let Poll::Ready(room) = self.poll_room(cx) {
                 room?;
                 self.send(Message::Ping(Bytes::new()))?;
+                // Nobody else does, where nothing is to be said: it would leave with the next one.
+                if let Poll::Ready(flushed) = self.poll_flush(cx) {
+                    flushed?;
+                }
             }
             self.unanswered += 1;
         }
@@ -155,4 +160,60 @@ fn word(text: &str) -> Result<Told, Parting> {
 #[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 fn lost(error: tokio_tungstenite::tungstenite::Error) -> Parting {
     Parting::Lost(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use futures_util::StreamExt as _;
+    use tokio::io::DuplexStream;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
+    use super::*;
+
+    /// Both ends of a WebSocket.
+    async fn ends() -> (Link<DuplexStream>, WebSocketStream<DuplexStream>) {
+        let (near, far) = tokio::io::duplex(1 << 10);
+        let near = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
+        (Link::new(near), WebSocketStream::from_raw_socket(far, Role::Server, None).await)
+    }
+
+    /// Does nothing with a link but to listen, as the pump of an idle stream does; why it ended, in the end.
+    async fn idle(mut link: Link<DuplexStream>) -> Parting {
+        poll_fn(|cx| {
+            if let Poll::Ready(Err(parting)) = link.poll_told(cx) {
+                return Poll::Ready(parting);
+            }
+            link.poll_alive(cx).map_or_else(Poll::Ready, |()| Poll::Pending)
+        })
+        .await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_link_asks_when_it_is_time() {
+        let (link, mut far) = ends().await;
+        let idling = tokio::spawn(idle(link));
+        let begun = Instant::now();
+        for turn in 1..5 {
+            // Reading answers it.
+            assert_eq!(far.next().await.unwrap().unwrap(), Message::Ping(Bytes::new()));
+            assert_eq!(begun.elapsed().as_secs(), turn * PING.as_secs());
+        }
+        idling.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_noticed_after_two_questions() {
+        let (link, far) = ends().await;
+        let begun = Instant::now();
+        let parting = idle(link).await;
+        assert_eq!(parting, Parting::Lost("nothing was heard for 40s".to_owned()));
+        assert_eq!(
+            begun.elapsed().as_secs(),
+            3 * PING.as_secs(),
+            "two questions, and the time to answer each"
+        );
+        drop(far);
+    }
 }

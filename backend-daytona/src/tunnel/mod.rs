@@ -28,7 +28,8 @@ mod road;
 mod tests;
 
 pub(crate) use door::{Door, Knock};
-pub(crate) use hello::Ask;
+pub(crate) use hello::{Ask, Greeting};
+pub(crate) use link::Link;
 pub(crate) use pump::TunnelStream;
 pub(crate) use road::{Inquiry, Road};
 

@@ -203,6 +203,44 @@ async fn one_that_stands_still_is_woken_and_nothing_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_about_to_stand_still_is_not_taken_for_stopped() {
+    let config = StandInConfig { change: Duration::from_millis(500), ..StandInConfig::default() };
+    let scene = Scene::of(config, |builder| builder).await;
+    let (sandbox, session) = scene.session().await;
+    within(session.execute("x = 40")).await.unwrap();
+    let running = within(session.start("import time; time.sleep(1); x += 2; x")).await.unwrap();
+    assert!(scene.service.pause_sandbox(&scene.sandboxes().remove(0)));
+    // While it is `pausing` nobody is let in.
+    scene.service.sever();
+    let result = within(running).await.unwrap();
+    assert_eq!(result.value().unwrap_or_else(|| panic!("{result:?}")).repr, "42");
+    assert!(!scene.asked(START).is_empty(), "it was woken by us");
+    assert_eq!(value(&session, "x").await, "42");
+    within(sandbox.close()).await.unwrap();
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_of_before_that_lives_on_is_not_taken_for_the_new_one() {
+    const SUPERVISOR: &str = "import os; os.getppid()";
+    let scene = Scene::new().await;
+    let (sandbox, session) = scene.session().await;
+    let before = value(&session, SUPERVISOR).await;
+    let command = On::Operation("GET /process/session/{sessionId}/command/{commandId}".to_owned());
+    let forgotten = Fault::Refused { status: 404, shape: ErrorShape::Daemon };
+    scene.service.set_faults(Faults::none().with(forgotten, command, When::next(1)).with(
+        Fault::BadGateway,
+        On::Proxy,
+        When::next(8),
+    ));
+    scene.service.sever();
+    bereaved(&session).await;
+    assert_ne!(value(&session, SUPERVISOR).await, before);
+    within(sandbox.close()).await.unwrap();
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_that_is_stopped_again_and_again_is_left_to_whoever_means_it() {
     let scene = Scene::new().await;
     let (sandbox, session) = scene.session().await;
@@ -220,6 +258,43 @@ async fn one_that_is_stopped_again_and_again_is_left_to_whoever_means_it() {
     let error = within(session.execute("1")).await.unwrap_err();
     assert_eq!(error.code(), "sandbox.lost", "{error}");
     assert!(error.to_string().contains("started again 3 times"), "{error}");
+    within(sandbox.close()).await.unwrap();
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_whose_start_is_refused_because_it_has_been_started_goes_on() {
+    let config = StandInConfig { starts_twice: false, ..StandInConfig::default() };
+    let scene = Scene::of(config, |builder| builder).await;
+    let (sandbox, session) = scene.session().await;
+    scene.service.set_faults(Faults::none().with(
+        Fault::AnswerLost,
+        On::Operation(START.to_owned()),
+        When::next(1),
+    ));
+    stopped(&scene, &session).await;
+    assert_eq!(value(&session, "6 * 7").await, "42");
+    let answers: Vec<_> = scene.asked(START).iter().map(|request| request.status).collect();
+    assert_eq!((answers.first(), answers.last()), (Some(&Some(502)), Some(&Some(400))));
+    within(sandbox.close()).await.unwrap();
+    scene.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_whose_state_a_gateway_withholds_is_started_again() {
+    // It is `stopping` for a while, and its supervisor is the first to go.
+    let config = StandInConfig { change: Duration::from_secs(1), ..StandInConfig::default() };
+    let scene = Scene::of(config, |builder| builder).await;
+    let (sandbox, session) = scene.session().await;
+    let code = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\nos.kill(os.getppid(), 9)\ntime.sleep(50)";
+    let running = within(session.start(code)).await.unwrap();
+    let read = On::Operation("GET /sandbox/{sandboxIdOrName}".to_owned());
+    scene.service.set_faults(Faults::none().with(Fault::BadGateway, read, When::next(1)));
+    within(sandbox.files().write("go", "")).await.unwrap();
+    assert!(scene.service.stop_sandbox(&scene.sandboxes().remove(0)));
+    let result = within(running).await.unwrap();
+    assert!(matches!(result.crash(), Some(CrashCause::SandboxStopped { .. })), "{result:?}");
+    assert_eq!(value(&session, "6 * 7").await, "42");
     within(sandbox.close()).await.unwrap();
     scene.close().await;
 }

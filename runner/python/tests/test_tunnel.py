@@ -450,10 +450,28 @@ class Streams(unittest.TestCase):
     def test_a_stream_ends_once(self) -> None:
         with Tunnel() as tunnel:
             ended: List[Stream] = []
-            stream = Stream("x", Loop(), os.path.join(tunnel.folder.name, "s"), ended.append)
+            stream = Stream("x", Loop(), os.path.join(tunnel.folder.name, "s"), 60, ended.append)
             stream.close()
             stream.close()
             self.assertEqual(ended, [stream])
+
+    def test_a_stream_that_no_websocket_carries_is_closed_after_the_window_and_one_that_is_carried_is_not(self) -> None:
+        with Tunnel() as tunnel:
+            left, kept = tunnel.client(), tunnel.client()
+            tunnel.server._window = 0.3  # of the streams alone: the server's own is running
+            left.hello("host-left")
+            far = tunnel.accept()
+            kept.hello("host-kept")
+            other = tunnel.accept()
+            tunnel.server._window = 60
+            again = tunnel.client()
+            again.hello("host-left", is_new=False)  # which replaces the first
+            self.assertEqual(select.select([far], [], [], 0.6)[0], [])
+            again.close()
+            self.assertEqual(far.recv(1), b"", "its host has given it up")
+            self.assertIn("never begun", tunnel.client().hello("host-left", is_new=False)["refused"])
+            other.sendall(b"on")
+            self.assertEqual(kept.bytes(2), b"on")
 
 
 class Starts(unittest.TestCase):

@@ -15,11 +15,17 @@ use super::network::Manner;
 /// assert!(config.forks);
 /// ```
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a habit of a service's, and any may come with any"
+)]
 pub struct StandInConfig {
     /// How long a change of a sandbox's state takes: a start, a stop, an archive.
     pub change: Duration,
     /// How long a minute of auto-stop, auto-archive, auto-delete and of a time to live lasts.
     pub minute: Duration,
+    /// Whether a start of a sandbox that runs already is answered as one that was done; otherwise it is a 400.
+    pub starts_twice: bool,
     /// Whether a fork is answered; otherwise it is a 422.
     pub forks: bool,
     /// Whether a snapshot of a sandbox is answered; otherwise it is a 422.
@@ -38,6 +44,7 @@ impl Default for StandInConfig {
         Self {
             change: Duration::from_millis(10),
             minute: Duration::from_mins(1),
+            starts_twice: true,
             forks: true,
             snapshots: true,
             proxies_web_sockets: true,

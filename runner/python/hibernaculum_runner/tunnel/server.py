@@ -73,7 +73,8 @@ class Server:
             self._make_way(name.rpartition("-")[0])
             if len(self._streams) >= _STREAMS:
                 raise LookupError(f"there are {_STREAMS} already")
-            stream = self._streams[name] = Stream(name, self.loop, self._supervisor, self._stream_ended)
+            stream = Stream(name, self.loop, self._supervisor, self._window, self._stream_ended)
+            self._streams[name] = stream
         return stream
 
     def _make_way(self, host: str) -> None:

@@ -3,6 +3,9 @@
     host ── binary ──> take() ── inbox ──> supervisor      acknowledged once the supervisor's socket has it
     host <── binary ── link <── replay <── supervisor      kept until the host acknowledges
 
+A stream that no WebSocket has carried for `window` seconds is closed: its host has given it up, though the same host's
+other streams may go on.
+
 Each direction has at most `WINDOW` bytes on the way: then its source is read no further. That is all the backpressure,
 and it holds without a host too: code that prints goes on for 8 MiB and waits.
 """
@@ -11,7 +14,7 @@ import socket
 from collections import deque
 from typing import TYPE_CHECKING, Callable, Deque, Optional
 
-from ..supervisor.loop import READ, WRITE, Loop
+from ..supervisor.loop import READ, WRITE, Loop, Timer
 from .frames import POLICY, PROTOCOL_ERROR, BreachError
 
 if TYPE_CHECKING:
@@ -25,7 +28,9 @@ _PIECE = 64 << 10
 class Stream:
     """Made for the first WebSocket that names it; `attach` for every later one."""
 
-    def __init__(self, name: str, loop: Loop, supervisor: str, on_end: Callable[["Stream"], None]) -> None:
+    def __init__(
+        self, name: str, loop: Loop, supervisor: str, window: float, on_end: Callable[["Stream"], None]
+    ) -> None:
         """Raises OSError where the supervisor cannot be reached."""
         self.name = name
         self.link: Optional[Link] = None
@@ -40,6 +45,7 @@ class Stream:
         self._read = 0  # the position after its last
         self._ended = False  # the supervisor has no more to say
         self._loop = loop
+        self._window = window
         self._on_end = on_end
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -50,6 +56,7 @@ class Stream:
             raise
         self._events = READ
         loop.add(self._socket.fileno(), READ, self._on_socket)
+        self._alone: Timer = loop.after(window, self.close)
 
     def attach(self, link: "Link", received: int) -> None:
         """Goes on over this WebSocket, from the byte after those that the host has. An older one is given up."""
@@ -58,6 +65,7 @@ class Stream:
         if self.link is not None:
             self.link.replaced()
         self.link = link
+        self._alone.cancel()
         self._forget(received)
 
     def replay(self) -> None:
@@ -75,6 +83,7 @@ class Stream:
     def detach(self, link: "Link") -> None:
         if self.link is link:
             self.link = None
+            self._alone = self._loop.after(self._window, self.close)
 
     def take(self, data: bytes) -> None:
         """Bytes for the supervisor."""
@@ -107,6 +116,7 @@ class Stream:
     def close(self) -> None:
         """Ends it on both sides. Twice is no error."""
         if self._socket.fileno() >= 0:
+            self._alone.cancel()
             self._loop.remove(self._socket.fileno())
             self._socket.close()
             self._on_end(self)

@@ -31,11 +31,13 @@ pub(super) async fn destroy(State(world): State<Arc<World>>, Path(id): Path<Stri
     world.change(&id, DESTROY).map(Json)
 }
 
-/// Of one that runs nothing happens.
+/// Of one that runs nothing happens, or it is refused.
 pub(super) async fn start(State(world): State<Arc<World>>, Path(id): Path<String>) -> Told {
     let sandbox = world.find(&id)?;
     let change = match sandbox.state {
-        sandbox::State::Started => return Ok(Json(sandbox.told(&world.toolbox_url()))),
+        sandbox::State::Started if world.config.starts_twice => {
+            return Ok(Json(sandbox.told(&world.toolbox_url())));
+        }
         sandbox::State::Archived => UNARCHIVE,
         sandbox::State::Paused => RESUME,
         _ => START,
