@@ -53,8 +53,9 @@ impl Fate {
         let (exit, at) = self.end?;
         let is_for_memory = self.oom.is_some_and(|oom| at.abs_diff(oom) <= AT_ONCE.unsigned_abs());
         let (why, by_itself) = match exit {
-            0 => ("its container ended".to_owned(), true),
+            // Whatever it ended with: what is left ends in order where the supervisor was killed.
             _ if is_for_memory => ("memory ran out in its container".to_owned(), false),
+            0 => ("its container ended".to_owned(), true),
             137 => ("its container was killed".to_owned(), false),
             code => (format!("its container ended with status {code}"), true),
         };
@@ -225,8 +226,10 @@ mod tests {
         assert_eq!(told(&[long_ago.clone(), killed]).unwrap(), "its container was killed");
         let ended = event(60, "mine", "die", "3");
         assert_eq!(told(&[long_ago, ended]).unwrap(), "its container ended with status 3");
-        let in_order = [event(60, "mine", "oom", ""), event(60, "mine", "die", "0")];
-        assert_eq!(told(&in_order).unwrap(), "its container ended");
+        // What is left after the supervisor's end ends in order.
+        let at_once = [event(60, "mine", "oom", ""), event(60, "mine", "die", "0")];
+        assert_eq!(told(&at_once).unwrap(), "memory ran out in its container");
+        assert_eq!(told(&[event(60, "mine", "die", "0")]).unwrap(), "its container ended");
         assert_eq!(told(&[event(60, "mine", "die", "3")]).unwrap(), "its container ended with status 3");
         assert_eq!(told(&[event(60, "another", "die", "3")]), None);
     }

@@ -23,6 +23,7 @@ mod server;
 mod shapes;
 mod snapshots;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,11 +79,14 @@ async fn serve(args: &StdioArgs) -> Result<Exit, Failure> {
     let mut signals = Signals::new().map_err(|error| not_started(&error))?;
     let (mut tasks, mut refusals) = (JoinSet::new(), JoinSet::new());
     let mut bytes = 0;
+    // One future each, for the whole time: nothing but a line wakes this loop where all is well.
+    let (mut wish, mut closed) = (pin!(signals.next()), pin!(writer.closed()));
     let exit = loop {
         tokio::select! {
             // Whoever reads no refusals is sent no more of them; signals get through all the same.
             line = input.next(), if refusals.len() < AT_ONCE => match line {
-                Line::Text(text) if tasks.len() >= AT_ONCE || bytes + text.len() > BYTES_AT_ONCE => {
+                Line::Text(text) if is_too_much(&mut tasks, &mut bytes, text.len()) => {
+                    while refusals.try_join_next().is_some() {}
                     if let Some(answer) = message::busy(&text, AT_ONCE) {
                         refusals.spawn(refuse(Arc::clone(&writer), answer));
                     }
@@ -100,10 +104,9 @@ async fn serve(args: &StdioArgs) -> Result<Exit, Failure> {
                 }
                 Line::End => break Exit::OK,
             },
-            Some(done) = tasks.join_next() => bytes = bytes.saturating_sub(done.unwrap_or_default()),
-            Some(_) = refusals.join_next() => {}
-            () = writer.closed() => break Exit::OK,
-            wish = signals.next() => break match wish {
+            Some(_) = refusals.join_next(), if refusals.len() >= AT_ONCE => {}
+            () = &mut closed => break Exit::OK,
+            wish = &mut wish => break match wish {
                 Wish::Interrupt => Exit::INTERRUPTED,
                 Wish::End(exit) => exit,
             },
@@ -111,6 +114,14 @@ async fn serve(args: &StdioArgs) -> Result<Exit, Failure> {
     };
     wind_up(&server, &mut tasks, &mut refusals).await;
     Ok(exit)
+}
+
+/// Whether a line of that length is one too many. Calls that have been answered are forgotten first.
+fn is_too_much(tasks: &mut JoinSet<usize>, bytes: &mut usize, length: usize) -> bool {
+    while let Some(done) = tasks.try_join_next() {
+        *bytes = bytes.saturating_sub(done.unwrap_or_default());
+    }
+    tasks.len() >= AT_ONCE || *bytes + length > BYTES_AT_ONCE
 }
 
 async fn refuse(writer: Arc<Writer>, answer: message::Answer) {
