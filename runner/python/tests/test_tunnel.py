@@ -389,8 +389,10 @@ class Streams(unittest.TestCase):
             self.assertGreaterEqual(sent, WINDOW)
             self.assertLess(sent, WINDOW + (4 << 20))
             far.settimeout(PATIENCE)
-            self.assertEqual(len(client.bytes(WINDOW)), WINDOW)
-            client.say(ack=WINDOW)
+            # The last piece may reach beyond the window, for pieces are as long as what was there to be read.
+            came = len(client.bytes(WINDOW))
+            self.assertLess(came, WINDOW + 65536)
+            client.say(ack=came)
             self.assertTrue(select.select([], [far], [], PATIENCE)[1], "an acknowledgement lets it go on")
 
     def test_a_megabyte_goes_through_however_often_the_link_breaks(self) -> None:
