@@ -18,12 +18,17 @@ given the pipes themselves, and the relay stays for the sake of their ends.
             <── anything else ───────── whoever else   ──> pumped, as above
 """
 
+from __future__ import annotations
+
 import _thread
 import os
 import select
 import stat
 import sys
-from typing import NoReturn
+
+TYPE_CHECKING = False  # `typing` costs milliseconds, too
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 try:
     import _socket as sockets  # `socket` itself costs milliseconds, and each connection of the host starts a relay
@@ -65,7 +70,7 @@ def main() -> NoReturn:
 # -- pumping -----------------------------------------------------------------------------------------------------------
 
 
-def from_host(connection: "sockets.socket", fd: int) -> None:
+def from_host(connection: sockets.socket, fd: int) -> None:
     try:
         pump(_STDIN, fd)
         connection.shutdown(sockets.SHUT_WR)
@@ -167,7 +172,7 @@ def offer(fd: int) -> bool:
             raise BrokenPipeError
 
 
-def stay(connection: "sockets.socket", fd: int) -> None:
+def stay(connection: sockets.socket, fd: int) -> None:
     """Gives stdin and stdout away. Tells the supervisor when the host has closed stdin, and ends as a pump would."""
     numbers = b"".join(fd.to_bytes(4, sys.byteorder) for fd in (_STDIN, _STDOUT))
     rights = [(sockets.SOL_SOCKET, sockets.SCM_RIGHTS, numbers)]
