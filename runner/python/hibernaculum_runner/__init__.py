@@ -8,7 +8,7 @@
     relay.py    another mode: pumps its stdio to the supervisor's socket
 
 What supervisor and session share: `page` (memory), `frames` (bytes on a connection), `parts` (what a new session is
-given), `descriptors` and `linux` (system calls).
+given), `descriptors` and `linux` (system calls), `hints` (names for annotations).
 """
 
 PROTOCOL = 1

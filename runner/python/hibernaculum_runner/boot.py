@@ -11,13 +11,15 @@ The host reads one line on stdout: `hibernaculum-ready {...}`, or `hibernaculum-
 else is printed before it (by preloaded modules, for instance) goes to stderr.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import sys
 import time
-from typing import Any, Dict, List, NoReturn
 
 from . import PROTOCOL, codecache
+from .hints import Any, Dict, List, NoReturn
 
 
 class StartError(Exception):
@@ -118,7 +120,7 @@ def _supervise(boot: Dict[str, Any], keeper_pid: int, starter: int, is_cached: b
     serve()
 
 
-def _start(boot: Dict[str, Any], keeper_pid: int) -> "tuple[Dict[str, Any], Any]":
+def _start(boot: Dict[str, Any], keeper_pid: int) -> tuple[Dict[str, Any], Any]:
     from .session import process as _session  # noqa: F401  (for every session to find it imported)
     from .supervisor.service import Supervisor
 

@@ -7,12 +7,15 @@ It lies beside Python's own cache files and is as trustworthy as they are. It is
 the same sources, by name, time and size; whatever is wrong with it, the modules are imported as ever.
 """
 
+from __future__ import annotations
+
 import marshal
 import os
 import sys
 from _frozen_importlib import ModuleSpec
 from types import CodeType, ModuleType
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+from .hints import Any, Dict, List, NamedTuple, Optional, Tuple
 
 _PACKAGE = __name__.rpartition(".")[0]
 _FOLDER = os.path.dirname(os.path.abspath(__file__))

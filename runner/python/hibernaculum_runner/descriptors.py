@@ -1,12 +1,15 @@
 """File descriptors: keeping our own out of the way of user code, and asking the kernel about them."""
 
+from __future__ import annotations
+
 import array
 import fcntl
 import os
 import socket
 import struct
 import termios
-from typing import Iterable, List, Set, Tuple
+
+from .hints import Iterable, List, Set, Tuple
 
 # User code closes, dups and counts the low ones; `closerange(3, 64)` is a common idiom.
 LOWEST = 900
@@ -55,7 +58,7 @@ def close_inherited() -> None:
             pass  # the listing's own, closed by now
 
 
-def unread_bytes(fd: int, _answer: "array.array[int]" = array.array("i", [0])) -> int:  # noqa: B008
+def unread_bytes(fd: int, _answer: array.array[int] = array.array("i", [0])) -> int:  # noqa: B008
     """How many bytes lie in a pipe (FIONREAD). One C call and no allocation: it stands on the hot path."""
     fcntl.ioctl(fd, termios.FIONREAD, _answer)
     return _answer[0]

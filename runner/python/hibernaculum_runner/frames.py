@@ -10,9 +10,12 @@ the message stands `{"transfer": id, "bytes": n}`.
     receiving    decoder.feed(sock.recv(decoder.wanted())); message = decoder.next(); decoder.text(message["code"])
 """
 
+from __future__ import annotations
+
 import json
 import json.decoder
-from typing import Any, Dict, List, Optional, Union
+
+from .hints import Any, Dict, List, Optional, Union
 
 MAX_FRAME = 16 << 20
 MAX_INLINE = 1 << 20

@@ -9,13 +9,15 @@ supervisor is gone. It never runs user code and imports next to nothing. A host 
 end the runner by going: the supervisor decides then.
 """
 
+from __future__ import annotations
+
 import os
 import select
 import signal
-from typing import List, Optional, Tuple
 
 from . import linux, processes, removal
 from .descriptors import close_quietly, move_high
+from .hints import List, Optional, Tuple
 
 _LIFELINE = 0  # stdin
 

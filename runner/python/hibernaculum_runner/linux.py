@@ -3,8 +3,11 @@
 Through `_ctypes`, not `ctypes`: the package costs about 10 ms to import, which every cold start would pay.
 """
 
+from __future__ import annotations
+
 import os
-from typing import Optional
+
+from .hints import Optional
 
 try:
     import _ctypes

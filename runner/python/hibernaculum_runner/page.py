@@ -22,10 +22,13 @@ the zeros behind the text as its end. Measured against publishing the length aft
 - A reader after the writer's death (`last_text`) takes everything up to the last byte that is not zero.
 """
 
+from __future__ import annotations
+
 import fcntl
 import mmap
 import os
-from typing import NamedTuple, Optional
+
+from .hints import NamedTuple, Optional
 
 # slot                     written by
 EXECUTION = 0  #           session: number of the running execution, 0 when idle
@@ -169,7 +172,7 @@ class Page:
         now = (slots[TEXT_BASE], slots[TEXT_SENT], slots[TEXT_STREAM], slots[TEXT_EXECUTION])
         return self._text(now, known, until_last=True)
 
-    def _text(self, state: "tuple[int, int, int, int]", known: int, until_last: bool) -> Optional[Text]:
+    def _text(self, state: tuple[int, int, int, int], known: int, until_last: bool) -> Optional[Text]:
         base, sent, stream, execution = state
         start = max(base, sent, known)
         offset = start - base

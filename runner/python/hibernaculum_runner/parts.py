@@ -1,7 +1,8 @@
 """What the supervisor hands to a newly forked session process."""
 
-from typing import Any, Dict, NamedTuple
+from __future__ import annotations
 
+from .hints import Any, Dict, NamedTuple
 from .page import Page
 
 

@@ -7,10 +7,13 @@ Ending is a loop, because what is being ended may fork away at the same time:
                                   ──> none new: SIGKILL all, look again
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import time
-from typing import Iterable, List, Set, Tuple
+
+from .hints import Iterable, List, Set, Tuple
 
 
 def status(pid: int) -> Tuple[str, int]:

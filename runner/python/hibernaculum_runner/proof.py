@@ -3,6 +3,8 @@
 `_blake2` rather than `hashlib`, which loads OpenSSL and so costs each cold start milliseconds.
 """
 
+from __future__ import annotations
+
 import os
 
 try:

@@ -4,6 +4,8 @@ Everything is opened relative to a descriptor and without following links, so no
 touched, whatever user code left in it. What is nested too deeply stays: the next host's sweep is the second net.
 """
 
+from __future__ import annotations
+
 import os
 import stat
 

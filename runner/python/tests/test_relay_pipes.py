@@ -134,7 +134,9 @@ class RelayPipesTest(unittest.TestCase):
     def test_children_do_not_hold_them(self) -> None:
         session = self.host.session()
         pids = session.value(
-            "import os, subprocess, time\nforked = os.fork()\nif not forked: time.sleep(60)\n"
+            "import os, subprocess, time\nlistens, tells = os.pipe()\nforked = os.fork()\n"
+            "if not forked: os.write(tells, b'.'), time.sleep(60)\n"
+            "os.read(listens, 1)\n"
             "child = subprocess.Popen(['sleep', '60'], close_fds=False)\n[forked, child.pid]"
         )
         for pid in pids:

@@ -304,13 +304,9 @@ class Handlers(SessionCase):
 
     def test_alarms_that_raise_at_any_moment_tear_no_frame_and_lose_no_request(self) -> None:
         self.ok(
-            "import signal, time\n"
-            "class Late(Exception): pass\n"
-            "def h(*a): raise Late('now')\n"
-            "signal.signal(signal.SIGALRM, h)\n"
-            "signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)"
+            "import signal\nclass Late(Exception): pass\ndef h(*a): raise Late('now')\nsignal.signal(signal.SIGALRM, h)"
         )
-        types = set()
+        types = {self.run_code("signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)").type}  # may meet its own alarm
         for i in range(200):
             outcome = self.run_code("for i in range(500): print('y' * 100)" if i % 2 else "1 + 1")
             types.add(outcome.type)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Any, Callable, Dict, List
 
+from ..hints import Any, Callable, Dict, List
 from .confined import RefusedError, names_of, open_directory, refused_by_system, told
 
 _MOST = 50_000  # entries of one listing

@@ -16,9 +16,9 @@ from __future__ import annotations
 import os
 import stat
 import tarfile
-from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from ..frames import MAX_CHUNK
+from ..hints import IO, Any, Callable, Dict, Iterator, List, Optional, Tuple
 from .confined import RefusedError, open_directory, refused_by_system
 
 _DEEPEST = 200  # names in a path

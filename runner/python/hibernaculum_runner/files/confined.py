@@ -12,7 +12,8 @@ import errno
 import os
 import stat
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List
+
+from ..hints import Any, Dict, Iterator, List
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEEPEST = 200  # names in a path

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from ..frames import MAX_CHUNK, encode_chunk_head
+from ..hints import Any, Callable, Dict, Iterator, List, Optional, Tuple
 from .confined import (
     RefusedError,
     how_many_exist,

@@ -22,9 +22,9 @@ import resource
 import signal
 import socket
 import time
-from typing import Any, Callable, Dict, Iterator, List, NoReturn
 
 from .. import frames
+from ..hints import Any, Callable, Dict, Iterator, List, NoReturn
 from .actions import list_files, make_directory, remove, rename, stat_file
 from .confined import RefusedError, refused_by_system
 from .transfers import download, upload

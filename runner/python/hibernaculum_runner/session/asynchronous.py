@@ -16,8 +16,8 @@ from __future__ import annotations
 import os
 import sys
 from types import FrameType, ModuleType
-from typing import Any, Dict, List, Optional
 
+from ..hints import Any, Dict, List, Optional
 from .connection import Connection
 from .evaluate import COROUTINE, Code
 from .interrupts import Interrupts

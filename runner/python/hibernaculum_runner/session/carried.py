@@ -12,10 +12,10 @@ import fcntl
 import os
 import stat
 import sys
-from typing import Iterable, List, Set, Tuple
 
 from .. import processes
 from ..descriptors import LOWEST, owned
+from ..hints import Iterable, List, Set, Tuple
 
 _SQLITE = b"SQLite format 3\0"
 _OPENED_BY_SQLITE = os.O_RDWR | os.O_NOFOLLOW

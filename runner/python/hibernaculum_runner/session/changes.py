@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import struct
 from json.encoder import encode_basestring
-from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 from weakref import ref
 
+from ..hints import Any, Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 from .names import is_class, shallow_size, type_name
 
 MOST = 1000  # names told at most; the rest is counted

@@ -18,9 +18,9 @@ import _ctypes
 import errno
 import os
 import signal
-from typing import Any, Tuple
 
 from .. import processes
+from ..hints import Any, Tuple
 from . import randomness
 
 _CLONE_PARENT, _CLONE_CHILD_SETTID, _CLONE_CHILD_CLEARTID = 0x8000, 0x01000000, 0x00200000

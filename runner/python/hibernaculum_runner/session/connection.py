@@ -21,10 +21,10 @@ import select
 import socket
 import stat
 from collections import deque
-from typing import Any, Deque, Dict, Optional, Set, Tuple, Union
 
 from ..descriptors import close_quietly, move_high, owned
 from ..frames import Decoder, Outgoing, ProtocolError, encode
+from ..hints import Any, Deque, Dict, Optional, Set, Tuple, Union
 from ..relay import OFFER, WANTED
 
 HOST_GONE = 0

@@ -9,8 +9,8 @@ from __future__ import annotations
 import builtins
 import sys
 from time import time
-from typing import Any, Dict, List, Optional, Tuple
 
+from ..hints import Any, Dict, List, Optional, Tuple
 from ..page import EXECUTION, Page
 from .connection import Connection
 from .interrupts import Interrupts

@@ -14,7 +14,8 @@ import __future__
 
 import _ast
 from types import CodeType
-from typing import Any, Callable, NamedTuple, Optional
+
+from ..hints import Any, Callable, NamedTuple, Optional
 
 TOP_LEVEL_AWAIT = 0x2000  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 ONLY_AST = 0x400  # ast.PyCF_ONLY_AST

@@ -14,10 +14,10 @@ import _thread
 import builtins
 from time import perf_counter_ns, time
 from types import FrameType
-from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from ..frames import INVALID_PARAMS, REFUSED, ProtocolError
 from ..frames import error as refusal
+from ..hints import Any, Callable, Dict, List, Optional, Tuple
 from ..page import EXECUTION, LAST_ENDED
 from . import mainmodule, tracebacks
 from .asynchronous import Asynchronous

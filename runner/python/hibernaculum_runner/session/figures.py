@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import Any, Callable, Dict, List
 
+from ..hints import Any, Callable, Dict, List
 from .displays import Displays
 
 

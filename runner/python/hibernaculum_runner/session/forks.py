@@ -15,7 +15,8 @@ import mmap
 import os
 import signal
 import sys
-from typing import Callable, List, NoReturn, Optional, Union
+
+from ..hints import Callable, List, NoReturn, Optional, Union
 
 _WIPE_ON_FORK = 18
 

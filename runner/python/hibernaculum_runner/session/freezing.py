@@ -22,11 +22,11 @@ import fcntl
 import json
 import os
 import socket
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Tuple
 
 from .. import processes
 from ..descriptors import close_quietly, move_high
 from ..frames import result
+from ..hints import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Tuple
 from ..parts import Parts
 from ..supervisor.opening import GO
 from .clone import SETTLED, Cloner, Mapping, die_with_parent

@@ -15,8 +15,8 @@ import _signal
 import functools
 import signal
 from types import FrameType
-from typing import Any, Callable, Optional
 
+from ..hints import Any, Callable, Optional
 from ..page import EXECUTION, Page
 from .interrupts import Interrupts
 

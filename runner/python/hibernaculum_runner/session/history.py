@@ -7,7 +7,7 @@ does), and `Out` keeps the last thousand values only, for what it keeps cannot b
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+from ..hints import Any, Dict, List, Tuple
 
 KEPT = 1000
 NAMES = ("_", "__", "___", "In", "Out")

@@ -13,7 +13,8 @@ from __future__ import annotations
 import sys
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from types import ModuleType, TracebackType
-from typing import Any, Callable, Dict, Optional
+
+from ..hints import Any, Callable, Dict, Optional
 
 Amend = Callable[[ModuleType], None]
 

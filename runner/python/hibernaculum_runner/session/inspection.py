@@ -10,9 +10,9 @@ from __future__ import annotations
 import functools
 import re
 from types import FunctionType, ModuleType
-from typing import Any, Dict, List, Optional, Tuple
 from weakref import ref
 
+from ..hints import Any, Dict, List, Optional, Tuple
 from .sources import Sources
 
 _members_of = type.__dict__["__dict__"].__get__

@@ -23,8 +23,8 @@ import _signal
 import _thread
 import sys
 from types import FrameType
-from typing import Any, Callable, Dict, Optional
 
+from ..hints import Any, Callable, Dict, Optional
 from ..page import EXECUTION, INTERRUPT_SEEN, INTERRUPT_SERIAL, INTERRUPT_TARGET, Page
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import fcntl
 import termios
 from array import array
-from typing import Callable
 
+from ..hints import Callable
 from ..linux import flush_stdio as _flush_slowly
 
 

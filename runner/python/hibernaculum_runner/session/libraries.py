@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from itertools import islice
 from types import ModuleType
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
+from ..hints import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 from .names import module_of, type_name
 
 YES, NO, UNKNOWN = '"yes"', '"no"', '"unknown"'

@@ -10,7 +10,8 @@ hurt them.
 from __future__ import annotations
 
 import resource
-from typing import Any, Dict
+
+from ..hints import Any, Dict
 
 
 def apply(limits: Dict[str, Any]) -> None:

@@ -33,8 +33,8 @@ from types import (
     TracebackType,
     WrapperDescriptorType,
 )
-from typing import Any, Dict, FrozenSet, Iterable, List, Tuple
 
+from ..hints import Any, Dict, FrozenSet, Iterable, List, Tuple
 from .libraries import ITEMS, NO, UNKNOWN, YES, Teller, Told, short, teller_of
 from .names import module_of, shallow_size, type_name
 

@@ -6,7 +6,8 @@ import builtins
 import os
 import sys
 import types
-from typing import Any, Dict, List, Optional
+
+from ..hints import Any, Dict, List, Optional
 
 PACKAGES = "HIBERNACULUM_PACKAGES"
 """The variable that names the directory for packages of the sandbox's own: see `magics.pip`."""

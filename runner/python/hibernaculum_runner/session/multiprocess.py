@@ -12,7 +12,8 @@ import io
 import os
 import sys
 from types import ModuleType
-from typing import Any
+
+from ..hints import Any
 
 EXPLANATION = (
     "%s %r was defined in this session, and a process started by %r would have to import it, which it cannot. "

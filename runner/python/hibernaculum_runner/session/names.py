@@ -6,7 +6,7 @@ themselves tell the truth.
 
 from __future__ import annotations
 
-from typing import Any
+from ..hints import Any
 
 type_name = type.__dict__["__name__"].__get__
 """The name of a type, as its definition gave it."""

@@ -20,9 +20,9 @@ from __future__ import annotations
 import keyword
 from json import JSONDecodeError, loads
 from json.encoder import encode_basestring
-from typing import Any, Callable, Dict, FrozenSet, List
 
 from ..frames import ProtocolError
+from ..hints import Any, Callable, Dict, FrozenSet, List
 from .listing import listing
 from .names import type_name
 from .reply import readable

@@ -23,7 +23,8 @@ from itertools import islice
 from json.encoder import encode_basestring
 from keyword import iskeyword
 from types import TracebackType
-from typing import Any, Callable, List, Optional
+
+from ..hints import Any, Callable, List, Optional
 
 MOST_FRAMES = 20
 LONGEST_MESSAGE = 10_000  # characters

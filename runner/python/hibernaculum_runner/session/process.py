@@ -14,10 +14,10 @@ import gc
 import os
 import signal
 import sys
-from typing import Any, Dict, NoReturn, Optional
 
 from ..frames import REFUSED, UNKNOWN_METHOD, result
 from ..frames import error as refusal
+from ..hints import Any, Dict, NoReturn, Optional
 from ..linux import die_with_parent
 from ..parts import Parts
 from . import figures, libraries, limits, mainmodule, multiprocess, randomness, unraisable

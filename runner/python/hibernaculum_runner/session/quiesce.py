@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, List
 
+from ..hints import Any, List
 from ..processes import threads
 
 _PATIENCE = 0.05  # seconds for threads that were told to end

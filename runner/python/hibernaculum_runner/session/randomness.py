@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+
+from ..hints import Any
 
 
 def reseed() -> None:

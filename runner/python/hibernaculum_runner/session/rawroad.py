@@ -15,9 +15,9 @@ from __future__ import annotations
 import os
 import select
 from _thread import _count as other_threads
-from typing import List, Tuple
 
 from ..descriptors import close_quietly, move_high
+from ..hints import List, Tuple
 from ..page import DRAINING, RAW_STDERR, RAW_STDOUT, Page
 from .connection import DESCRIPTORS_LOST, HOST_GONE
 from .libc import flush_stdio, unread_in

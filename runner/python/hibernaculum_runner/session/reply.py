@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import codecs
 from json.encoder import JSONEncoder, encode_basestring
-from typing import Any, Dict, Optional, Tuple
 
 from ..frames import Outgoing
+from ..hints import Any, Dict, Optional, Tuple
 from .values import AS_REPR, Value
 
 _INLINE = 1 << 18  # characters: at most 1 MiB of UTF-8

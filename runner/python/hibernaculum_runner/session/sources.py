@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import linecache
 from collections import OrderedDict
-from typing import Iterator, List, Tuple
+
+from ..hints import Iterator, List, Tuple
 
 PASSING = 50
 """So many sources without a definition are kept."""

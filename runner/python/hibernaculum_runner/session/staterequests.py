@@ -7,8 +7,8 @@ froze or was rolled back to goes on in a copy, and answers nothing.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
 
+from ..hints import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional
 from . import carried
 from .connection import DESCRIPTORS_LOST, HOST_GONE
 from .quiesce import UnclonableError

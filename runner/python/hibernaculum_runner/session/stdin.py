@@ -11,9 +11,9 @@ import io
 import select
 import sys
 from time import time
-from typing import Any, Callable, Dict, List, Optional
 
 from ..frames import ProtocolError
+from ..hints import Any, Callable, Dict, List, Optional
 from ..page import EXECUTION, Page
 from .connection import Connection
 from .interrupts import Interrupts

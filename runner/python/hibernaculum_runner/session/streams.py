@@ -15,8 +15,8 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import Any, List, Optional
 
+from ..hints import Any, List, Optional
 from .textroad import STDERR, STDOUT, TextRoad
 
 _NAMES = {STDOUT: "<stdout>", STDERR: "<stderr>"}

@@ -25,8 +25,8 @@ from __future__ import annotations
 from functools import partial
 from json.encoder import encode_basestring
 from time import time
-from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from ..hints import Any, Callable, Dict, List, Optional, Tuple
 from ..page import EXECUTION, TEXT_BASE, TEXT_CAPACITY, TEXT_EXECUTION, TEXT_SENT, TEXT_START, TEXT_STREAM, Page
 from .connection import Connection
 from .interrupts import Interrupts

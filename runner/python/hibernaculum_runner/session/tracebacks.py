@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import traceback
 from types import TracebackType
-from typing import Any, Dict, List, Optional
 
 from ..frames import clean
+from ..hints import Any, Dict, List, Optional
 from .names import type_name
 
 MOST_FRAMES = 1000  # formatted; of a deeper stack the innermost ones

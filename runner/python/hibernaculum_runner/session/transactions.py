@@ -17,8 +17,8 @@ from __future__ import annotations
 import os
 import signal
 import stat
-from typing import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Tuple
 
+from ..hints import Any, Callable, Dict, List, NamedTuple, NoReturn, Optional, Tuple
 from ..page import GUARD_EXECUTION
 from . import carried
 from .connection import DESCRIPTORS_LOST, Connection

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import Any, Optional
 
+from ..hints import Any, Optional
 from .tracebacks import is_own
 
 

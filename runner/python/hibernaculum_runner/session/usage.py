@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 import resource
 from time import process_time_ns
-from typing import Tuple
 
 from ..descriptors import move_high
+from ..hints import Tuple
 
 _PAGE = resource.getpagesize()
 _SHORT = 50_000  # nanoseconds: at a tenth of a microsecond a page, 2 MB at the very most

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 from math import isfinite
-from typing import Any, NamedTuple, Optional, Tuple
 
+from ..hints import Any, NamedTuple, Optional, Tuple
 from .names import type_name
 
 JSON_ELEMENTS = 1_000_000  # a longer value has no JSON: nobody should wait for it unasked

@@ -20,9 +20,9 @@ import gc
 import json
 import os
 import socket
-from typing import Any, Dict, List, NoReturn, Optional, Tuple
 
 from ..descriptors import channel, close_quietly, keep_only, move_high
+from ..hints import Any, Dict, List, NoReturn, Optional, Tuple
 from ..page import Page
 from ..parts import Parts
 from ..supervisor.nursery import READY

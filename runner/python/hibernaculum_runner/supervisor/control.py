@@ -4,12 +4,14 @@ Writes never block. What the socket does not take waits in a queue that stays bo
 or further requests, until it is down to `_LOW` again.
 """
 
+from __future__ import annotations
+
 import os
 import select
-from typing import TYPE_CHECKING, Any, Dict, List
 
 from .. import frames
 from ..descriptors import close_quietly
+from ..hints import TYPE_CHECKING, Any, Dict, List
 from . import methods
 from .loop import READ, WRITE
 from .outbox import Outbox, Piece
@@ -24,7 +26,7 @@ _LOW = 1 << 20
 class Control:
     """One host's connection, from its proven hello to its end."""
 
-    def __init__(self, supervisor: "Supervisor", fd: int) -> None:
+    def __init__(self, supervisor: Supervisor, fd: int) -> None:
         self._supervisor = supervisor
         self._decoder = frames.Decoder()
         self._outbox = Outbox(fd)

@@ -5,12 +5,14 @@ SIGCHLD ──> signal the group (the dead leader's pid is still taken, so the g
         ──> tell `died` ──> sweep what it leaves behind ──> where a guard stands, it becomes the session (frozen.py)
 """
 
+from __future__ import annotations
+
 import os
 import signal
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 from .. import processes
 from ..descriptors import close_quietly, move_high
+from ..hints import TYPE_CHECKING, Any, Dict, Optional, Tuple
 from . import ending, opening, outofmemory
 from .loop import READ
 from .record import Record
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Deaths:
-    def __init__(self, supervisor: "Supervisor") -> None:
+    def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._wakeup = -1
         self._memory = outofmemory.Kills()
@@ -160,7 +162,7 @@ class Deaths:
             del supervisor.records[record.session]
 
 
-def cause(status: int, killed_by: "str | None") -> Dict[str, Any]:
+def cause(status: int, killed_by: str | None) -> Dict[str, Any]:
     """A wait status in the protocol's words."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)

@@ -13,16 +13,18 @@ Nothing waits here. Each order has a deadline, and a copy that does not keep it 
 copies is believed as far as it concerns itself: a copy must be our own living child, and nobody's yet.
 """
 
+from __future__ import annotations
+
 import array
 import json
 import os
 import signal
 import socket
 from collections import deque
-from typing import TYPE_CHECKING, Any, Callable, Deque, Dict, Iterator, List, Optional
 
 from .. import processes
 from ..descriptors import close_quietly, move_high, receive_with_pid
+from ..hints import TYPE_CHECKING, Any, Callable, Deque, Dict, Iterator, List, Optional
 from ..page import GUARD_EXECUTION
 from . import opening
 from .loop import READ, Timer
@@ -69,7 +71,7 @@ class Waiting:
 class FrozenCopies:
     """All of them, by pid."""
 
-    def __init__(self, supervisor: "Supervisor") -> None:
+    def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self.by_pid: Dict[int, Frozen] = {}
         self._live: Dict[str, Frozen] = {}
@@ -202,7 +204,7 @@ class FrozenCopies:
         self._kill(waiting.guard)
         return True
 
-    def come_for(self, wanted: "opening.Wanted") -> None:
+    def come_for(self, wanted: opening.Wanted) -> None:
         """The host is here, with a connection for the guard. Where that is gone by now, the session is a fresh one, and
         the answer to the hello does not say that anything was restored. Raises OSError.
         """
@@ -280,7 +282,7 @@ class FrozenCopies:
         self._supervisor.tell("died", died)
         self._supervisor.deaths.release(record)
 
-    def _send(self, frozen: Frozen, mode: str, place: "Optional[opening.Place]", transfer: int = 0) -> bool:
+    def _send(self, frozen: Frozen, mode: str, place: Optional[opening.Place], transfer: int = 0) -> bool:
         """Gives an order, with what is made for it. False where the copy is gone: its end will be told."""
         wanted = place.wanted if place is not None else None
         rights = []
@@ -305,7 +307,7 @@ class FrozenCopies:
         """Whether it is here."""
         return checkpoint in self._live
 
-    def branch(self, wanted: "opening.Wanted", checkpoint: str) -> None:
+    def branch(self, wanted: opening.Wanted, checkpoint: str) -> None:
         """A new session from a checkpoint that is here. Raises OSError, with nothing left behind."""
         frozen = self._live[checkpoint]
         wanted.result = {**wanted.result, "restored": {"from": LIVE, "ended": frozen.children}}
@@ -317,7 +319,7 @@ class FrozenCopies:
         if frozen.timer is None:
             frozen.timer = self._supervisor.loop.after(_PATIENCE, lambda: self._kill(frozen))
 
-    def places(self) -> "List[opening.Place]":
+    def places(self) -> List[opening.Place]:
         """Those of sessions that are about to be."""
         return [place for frozen in self._live.values() for place in frozen.orders]
 
@@ -340,7 +342,7 @@ class FrozenCopies:
                 frozen.timer.cancel()
             frozen.timer = self._supervisor.loop.after(_PATIENCE, lambda: self._kill(frozen)) if frozen.orders else None
 
-    def _born(self, place: "opening.Place", pid: int) -> None:
+    def _born(self, place: opening.Place, pid: int) -> None:
         if pid <= 0:
             place.give_up()
             place.wanted.refuse(OSError("no process could be made"))

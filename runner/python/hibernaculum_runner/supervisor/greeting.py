@@ -9,13 +9,15 @@ Exactly one frame is read, and not a byte more: what follows belongs to the sess
 it, by which it offers its own stdin and stdout; the session asks for them (`session/connection.py`).
 """
 
+from __future__ import annotations
+
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Dict
 
 from .. import PROTOCOL, frames, proof
 from ..descriptors import close_quietly
+from ..hints import TYPE_CHECKING, Any, Dict
 from ..relay import OFFER
 from . import opening
 from .control import Control
@@ -43,7 +45,7 @@ class _RefusedError(Exception):
 class Greeting:
     """Reads and judges one hello. `decided` when nothing is to be done here any more."""
 
-    def __init__(self, supervisor: "Supervisor", fd: int) -> None:
+    def __init__(self, supervisor: Supervisor, fd: int) -> None:
         self._supervisor = supervisor
         self._fd = fd
         self._nonce = proof.new_nonce()

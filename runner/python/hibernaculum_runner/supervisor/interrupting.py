@@ -13,9 +13,10 @@ system call, and the handler runs. It is not SIGINT again, for a handler of user
 not go to the group, whose other processes had their SIGINT. SIGURG, for nothing happens where nobody handles it.
 """
 
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
 from .. import processes
+from ..hints import TYPE_CHECKING
 from ..page import INTERRUPT_SEEN, INTERRUPT_SERIAL, INTERRUPT_TARGET
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _FIRST_PAUSE = 0.01  # seconds; doubled each time
 _LONGEST_PAUSE = 1.0
 
 
-def interrupt(supervisor: "Supervisor", record: "Record", execution: int) -> bool:
+def interrupt(supervisor: Supervisor, record: Record, execution: int) -> bool:
     """Whether it was or will be delivered: an execution that has not begun is interrupted as it begins."""
     slots = record.page.slots
     slots[INTERRUPT_TARGET] = execution
@@ -44,7 +45,7 @@ def interrupt(supervisor: "Supervisor", record: "Record", execution: int) -> boo
     return processes.signal_group(record.pid, _SIGINT)
 
 
-def _look_after(pause: float, supervisor: "Supervisor", record: "Record", execution: int) -> None:
+def _look_after(pause: float, supervisor: Supervisor, record: Record, execution: int) -> None:
     def look() -> None:
         record.is_watched_over = False
         if supervisor.records.get(record.session) is not record or record.ending or not record.pid:

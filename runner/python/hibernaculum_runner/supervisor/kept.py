@@ -8,12 +8,14 @@ Frames are looked at by their first bytes only: a session writes them, and may w
 kept of itself.
 """
 
+from __future__ import annotations
+
 import json
 import re
 from collections import deque
-from typing import Any, Deque, Dict, List, NamedTuple, Optional, Tuple
 
 from ..frames import ProtocolError
+from ..hints import Any, Deque, Dict, List, NamedTuple, Optional, Tuple
 
 _MOST = 1 << 20  # bytes of output
 _LONGEST_GROUP = 64 << 20  # a message and the chunks that it names

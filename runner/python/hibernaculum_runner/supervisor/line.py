@@ -11,12 +11,14 @@ Only whole messages pass, with the chunks that they name: a host that dies withi
 a host what the session says is kept, as far as there is room, and the code goes on.
 """
 
+from __future__ import annotations
+
 import os
 import socket
-from typing import TYPE_CHECKING, List, Optional
 
 from .. import frames
 from ..descriptors import close_quietly, move_high
+from ..hints import TYPE_CHECKING, List, Optional
 from .kept import Frames, Kept, parse
 from .loop import READ, WRITE
 from .outbox import Outbox
@@ -32,7 +34,7 @@ _GONE = -1
 class Line:
     """One, for one process of a session."""
 
-    def __init__(self, supervisor: "Supervisor", session: str, host: int) -> None:
+    def __init__(self, supervisor: Supervisor, session: str, host: int) -> None:
         """Raises OSError. `begin` has it pump; until then the host's connection is the caller's."""
         self._supervisor = supervisor
         self._session = session

@@ -10,10 +10,12 @@ another host's control ──> `adopt`: who is here, and the memos ──> a hel
 A *memo* is the host's own: JSON under a name (a session's id, a live checkpoint's, or another word), given back.
 """
 
+from __future__ import annotations
+
 import json
-from typing import TYPE_CHECKING, Any, Dict, Optional
 
 from .. import frames
+from ..hints import TYPE_CHECKING, Any, Dict, Optional
 from .kept import Notice
 from .line import Line
 from .record import INITIAL_CREDIT
@@ -28,7 +30,7 @@ _LONGEST_MEMO = 256 << 10  # characters of JSON
 class Lingering:
     """The lines of all sessions, and the memos."""
 
-    def __init__(self, supervisor: "Supervisor") -> None:
+    def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self.lines: Dict[str, Line] = {}
         self._memos: Dict[str, Any] = {}

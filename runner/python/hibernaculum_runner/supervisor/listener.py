@@ -1,11 +1,13 @@
 """Accepts connections, and bounds how many may be undecided at a time."""
 
+from __future__ import annotations
+
 import os
 import socket
 from collections import deque
-from typing import TYPE_CHECKING, Deque
 
 from ..descriptors import close_quietly, move_high
+from ..hints import TYPE_CHECKING, Deque
 from .greeting import Greeting
 from .loop import READ
 
@@ -20,7 +22,7 @@ _PAUSE = 0.05  # seconds without accepting, after the kernel refused
 class Listener:
     """The supervisor's socket. Anybody in the sandbox may connect; `Greeting` finds out who it is."""
 
-    def __init__(self, supervisor: "Supervisor", fd: int) -> None:
+    def __init__(self, supervisor: Supervisor, fd: int) -> None:
         self._supervisor = supervisor
         self._fd = fd
         self._undecided: Deque[Greeting] = deque()

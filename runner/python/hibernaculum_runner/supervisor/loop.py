@@ -1,10 +1,13 @@
 """One epoll loop: descriptors, timers, and long work that is done in slices between events."""
 
+from __future__ import annotations
+
 import heapq
 import select
 import time
 from collections import deque
-from typing import Callable, Deque, Dict, Iterator, List, Optional, Tuple
+
+from ..hints import Callable, Deque, Dict, Iterator, List, Optional, Tuple
 
 READ = select.EPOLLIN
 WRITE = select.EPOLLOUT

@@ -1,8 +1,9 @@
 """What the host may ask for on the control connection: a table of methods, and their parameters' types."""
 
-from typing import TYPE_CHECKING, Any, Callable, Dict, NamedTuple, Tuple
+from __future__ import annotations
 
 from .. import frames
+from ..hints import TYPE_CHECKING, Any, Callable, Dict, NamedTuple, Tuple
 from . import ending, stats
 from .interrupting import interrupt
 
@@ -17,8 +18,8 @@ _REASON = 200  # characters
 class Call(NamedTuple):
     """One request, or, where `request` is None, a notification."""
 
-    supervisor: "Supervisor"
-    control: "Control"
+    supervisor: Supervisor
+    control: Control
     request: Any
     params: Dict[str, Any]
 
@@ -27,7 +28,7 @@ class Call(NamedTuple):
             self.control.answer(self.request, value)
 
 
-def handle(supervisor: "Supervisor", control: "Control", message: Dict[str, Any]) -> None:
+def handle(supervisor: Supervisor, control: Control, message: Dict[str, Any]) -> None:
     """Answers each request exactly once, with a result or an error; a wrong notification is only counted."""
     request, method, params = message.get("id"), message.get("method"), message.get("params", {})
     if method is None and "id" in message:
@@ -56,7 +57,7 @@ def handle(supervisor: "Supervisor", control: "Control", message: Dict[str, Any]
             _refuse(control, request, frames.REFUSED, f"{method} failed", f"{type(error).__name__}: {error}")
 
 
-def _refuse(control: "Control", request: Any, number: int, what: str, why: str) -> None:
+def _refuse(control: Control, request: Any, number: int, what: str, why: str) -> None:
     control.refuse(request, number, "transport.protocol", what, why, "see the protocol's document")
 
 

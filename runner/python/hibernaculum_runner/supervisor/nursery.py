@@ -17,16 +17,18 @@ on its channel for "go", so that it says nothing before it is known here. Where 
 gone, or silent for too long, the supervisor forks the session itself.
 """
 
+from __future__ import annotations
+
 import array
 import json
 import os
 import signal
 import socket
 from collections import deque
-from typing import TYPE_CHECKING, Deque, List, NoReturn, Optional
 
 from .. import processes
 from ..descriptors import channel, close_quietly, receive_with_pid
+from ..hints import TYPE_CHECKING, Deque, List, NoReturn, Optional
 from . import opening
 from .loop import READ, Timer
 
@@ -43,7 +45,7 @@ _PAUSE = 0.02  # seconds: whoever opens a second session is served first
 class Nursery:
     """At most one zygote."""
 
-    def __init__(self, supervisor: "Supervisor") -> None:
+    def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self.pid = 0
         self._channel = -1
@@ -56,7 +58,7 @@ class Nursery:
         self._orders: Deque[opening.Place] = deque()
         self._timer: Optional[Timer] = None
 
-    def order(self, place: "opening.Place") -> bool:
+    def order(self, place: opening.Place) -> bool:
         """Has a session cloned, if that can be; it is registered when the zygote has answered."""
         self._asked += 1
         if self._is_ready:
@@ -70,7 +72,7 @@ class Nursery:
             self._supervisor.loop.after(_PAUSE, self._start)
         return False
 
-    def _ask(self, place: "opening.Place") -> bool:
+    def _ask(self, place: opening.Place) -> bool:
         wanted = place.wanted
         message = json.dumps([wanted.session, wanted.request, wanted.result, wanted.options]).encode()
         fds = array.array("i", (wanted.connection, *place.theirs, place.page.descriptor))
@@ -85,7 +87,7 @@ class Nursery:
         """Whether a session of that name is about to be."""
         return any(place.wanted.session == session for place in self.places())
 
-    def places(self) -> "List[opening.Place]":
+    def places(self) -> List[opening.Place]:
         """Those of sessions that are about to be."""
         return [*self._orders, *self._waiting]
 
@@ -93,7 +95,7 @@ class Nursery:
         """Whether a process that nobody knows may be one that was ordered."""
         return bool(self._orders)
 
-    def _send(self, message: bytes, fds: "array.array[int]") -> bool:
+    def _send(self, message: bytes, fds: array.array[int]) -> bool:
         zygote = socket.socket(fileno=self._channel)
         try:
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)]
@@ -152,14 +154,14 @@ class Nursery:
             self._timer.cancel()
             self._timer = self._supervisor.loop.after(_PATIENCE, self._kill) if self._orders else None
 
-    def _take(self, answer: int, place: "opening.Place") -> None:
+    def _take(self, answer: int, place: opening.Place) -> None:
         if answer <= 0:  # no processes or memory left, say: here it may be otherwise
             self._fork(place)
             return
         opening.let_go(opening.register(self._supervisor, place, answer))
         self._supervisor.deaths.reap()
 
-    def _fork(self, place: "opening.Place") -> None:
+    def _fork(self, place: opening.Place) -> None:
         try:
             opening.fork_session(self._supervisor, place)
         except OSError as error:
@@ -198,7 +200,7 @@ class Nursery:
             self._fork(place)
 
 
-def _live(orders: int, supervisor_pid: int, workdir: str, limits: "dict[str, object]") -> NoReturn:
+def _live(orders: int, supervisor_pid: int, workdir: str, limits: dict[str, object]) -> NoReturn:
     from ..session import zygote
 
     zygote.serve(orders, supervisor_pid, workdir, limits)

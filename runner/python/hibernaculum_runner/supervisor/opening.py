@@ -9,14 +9,16 @@ What a forked child keeps: its connection, its end of the channel, the write end
 else of the supervisor's, the other sessions' above all, is closed and unmapped before it goes on.
 """
 
+from __future__ import annotations
+
 import os
 import resource
 import signal
 import socket
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, NoReturn, Optional
 
 from .. import linux
 from ..descriptors import channel, close_quietly, keep_only, move_high
+from ..hints import TYPE_CHECKING, Any, Callable, Dict, Iterable, NoReturn, Optional
 from ..page import Page
 from ..parts import Parts
 from .loop import HANG_UP, READ
@@ -67,7 +69,7 @@ class Place:
     __slots__ = ("channel", "page", "readers", "theirs", "wanted")
 
     def __init__(
-        self, wanted: Wanted, page: Page, channel: int, readers: "tuple[int, int]", theirs: "tuple[int, int, int]"
+        self, wanted: Wanted, page: Page, channel: int, readers: tuple[int, int], theirs: tuple[int, int, int]
     ) -> None:
         self.wanted = wanted
         self.page = page
@@ -88,14 +90,14 @@ class Place:
         self.page.close()
 
 
-def open_session(supervisor: "Supervisor", wanted: Wanted) -> None:
+def open_session(supervisor: Supervisor, wanted: Wanted) -> None:
     """Raises OSError, with nothing left behind; the connection stays the caller's then."""
     place = prepare(wanted)
     if not supervisor.nursery.order(place):
         fork_session(supervisor, place)
 
 
-def fork_session(supervisor: "Supervisor", place: Place) -> None:
+def fork_session(supervisor: Supervisor, place: Place) -> None:
     """A session straight from the supervisor. Raises OSError, with nothing left behind."""
     try:
         pid = os.fork()
@@ -111,7 +113,7 @@ def fork_session(supervisor: "Supervisor", place: Place) -> None:
     register(supervisor, place, pid)
 
 
-def replace_predecessor(supervisor: "Supervisor", place: Place, pid: int) -> None:
+def replace_predecessor(supervisor: Supervisor, place: Place, pid: int) -> None:
     """A branch has a process. A session of its name that is still there ends now, and then the branch may go on."""
     session = place.wanted.session
     predecessor = supervisor.records.get(session)
@@ -148,7 +150,7 @@ def revoke(connection: int) -> None:
     close_quietly(connection)
 
 
-def register(supervisor: "Supervisor", place: Place, pid: int) -> Record:
+def register(supervisor: Supervisor, place: Place, pid: int) -> Record:
     """The session has a process: from now on it is watched, and may go on."""
     place.forget_theirs()
     wanted = place.wanted
@@ -189,7 +191,7 @@ def prepare(wanted: Wanted) -> Place:
     return Place(wanted, page, ours, (stdout_reader, stderr_reader), (theirs, stdout, stderr))
 
 
-def _pipe(made: "list[int]") -> "tuple[int, int]":
+def _pipe(made: list[int]) -> tuple[int, int]:
     reader, writer = os.pipe()
     moved = move_high(reader)
     made.append(moved)
@@ -205,7 +207,7 @@ def _join_own_group(pid: int) -> None:
         pass
 
 
-def _become(supervisor: "Supervisor", place: Place) -> Parts:
+def _become(supervisor: Supervisor, place: Place) -> Parts:
     page, wanted = place.page, place.wanted
     forget_supervisor(supervisor, (wanted.connection, *place.theirs), page)
     boot = supervisor.boot
@@ -216,7 +218,7 @@ def _become(supervisor: "Supervisor", place: Place) -> Parts:
     )  # fmt: skip
 
 
-def forget_supervisor(supervisor: "Supervisor", keep: Iterable[int], page: Optional[Page] = None) -> None:
+def forget_supervisor(supervisor: Supervisor, keep: Iterable[int], page: Optional[Page] = None) -> None:
     """In the child: nothing here may run a handler of the supervisor's, or let one of its objects be finalised."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

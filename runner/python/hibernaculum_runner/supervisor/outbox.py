@@ -1,8 +1,11 @@
 """What is to be written to a descriptor that must not block: it waits here until the descriptor takes it."""
 
+from __future__ import annotations
+
 import os
 from collections import deque
-from typing import Deque, Iterable, Union
+
+from ..hints import Deque, Iterable, Union
 
 _PIECES = 64  # given to one writev
 

@@ -5,7 +5,9 @@ A process that dies of SIGKILL does not say whose it was. The kernel counts its 
 to have killed it: that was it. Outside of a group there is no such count, and SIGKILL is what is told.
 """
 
-from typing import Dict, Iterator, Optional, Tuple
+from __future__ import annotations
+
+from ..hints import Dict, Iterator, Optional, Tuple
 
 _VERSION_2 = ("/sys/fs/cgroup", "memory.events")
 _VERSION_1 = ("/sys/fs/cgroup/memory", "memory.oom_control")

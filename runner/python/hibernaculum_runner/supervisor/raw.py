@@ -8,12 +8,14 @@ A *barrier* is the session's question "is all that I and my children wrote so fa
 at the end of an execution. It is answered when the bytes that lay in the pipes at that moment are queued on control.
 """
 
+from __future__ import annotations
+
 import fcntl
 import os
 import time
-from typing import TYPE_CHECKING
 
 from ..descriptors import close_quietly, receive_with_rights, unread_bytes
+from ..hints import TYPE_CHECKING
 from ..page import DRAINING, RAW_STDOUT
 from .loop import READ
 from .record import Pipe, Record
@@ -28,7 +30,7 @@ _F_SETPIPE_SZ = 1031
 
 
 class RawRoad:
-    def __init__(self, supervisor: "Supervisor") -> None:
+    def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
 
     # -- bytes -------------------------------------------------------------------------------------------------------

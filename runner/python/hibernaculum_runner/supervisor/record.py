@@ -1,7 +1,8 @@
 """What the supervisor knows of one session."""
 
-from typing import TYPE_CHECKING, List, Optional
+from __future__ import annotations
 
+from ..hints import TYPE_CHECKING, List, Optional
 from ..page import Page
 
 if TYPE_CHECKING:

@@ -1,5 +1,7 @@
 """What the supervisor consists of, and its life: made, listening, serving; or, in a forked child, a session."""
 
+from __future__ import annotations
+
 import gc
 import os
 import resource
@@ -7,10 +9,10 @@ import signal
 import socket
 import sys
 import time
-from typing import Any, Callable, Dict, List, NoReturn, Optional
 
 from .. import linux
 from ..descriptors import move_high
+from ..hints import Any, Callable, Dict, List, NoReturn, Optional
 from . import ending
 from .control import Control
 from .deaths import Deaths

@@ -1,10 +1,12 @@
 """What the host learns of the runner's size and health."""
 
+from __future__ import annotations
+
 import os
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional
 
 from .. import processes
+from ..hints import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional
 
 if TYPE_CHECKING:
     from .service import Supervisor
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def collect(supervisor: "Supervisor", answer: Callable[[Any], None]) -> Iterator[Optional[float]]:
+def collect(supervisor: Supervisor, answer: Callable[[Any], None]) -> Iterator[Optional[float]]:
     """Work for the loop: one session a slice."""
     sessions: Dict[str, Any] = {}
     for session, record in list(supervisor.records.items()):

@@ -11,12 +11,14 @@ Other sessions are served meanwhile: each look at some processes is one slice. T
 starts at the session itself or at an orphan of its own, and another session process is neither.
 """
 
+from __future__ import annotations
+
 import os
 import signal
 import time
-from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Optional, Set
 
 from .. import processes
+from ..hints import TYPE_CHECKING, Callable, Dict, Iterator, List, Optional, Set
 from .record import Record
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ Work = Iterator[Optional[float]]
 
 
 class Sweeps:
-    def __init__(self, supervisor: "Supervisor") -> None:
+    def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._waiting: Dict[str, List[Callable[[], None]]] = {}
 
@@ -77,7 +79,7 @@ class Sweeps:
     def _is_alive(self, record: Record) -> bool:
         return self._supervisor.by_pid.get(record.pid) is record
 
-    def _find(self, record: Record, stopped: Set[int], found: Set[int]) -> "Iterator[Optional[float]]":
+    def _find(self, record: Record, stopped: Set[int], found: Set[int]) -> Iterator[Optional[float]]:
         """Adds to `found` what belongs to the session now. Returns whether there are orphans of unknown origin."""
         strangers = False
         todo: List[int] = [record.pid] if self._is_alive(record) else []

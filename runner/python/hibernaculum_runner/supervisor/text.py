@@ -8,9 +8,11 @@ Text lies in the shared page until the session sends it itself. Two things are d
 Nothing here changes the buffer: the session will send the same text again, and the host tells by its positions.
 """
 
-import time
-from typing import TYPE_CHECKING
+from __future__ import annotations
 
+import time
+
+from ..hints import TYPE_CHECKING
 from ..page import Text, whole_characters
 from .record import Record
 
@@ -22,7 +24,7 @@ _NOT_BEGUN = 250  # ticks for which a watch waits for its execution to begin
 
 
 class TextRoad:
-    def __init__(self, supervisor: "Supervisor") -> None:
+    def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._ticking = False
 

@@ -1,10 +1,12 @@
 """Forks a worker for each connection for files. It shares nothing with sessions, and ends with its connection."""
 
+from __future__ import annotations
+
 import os
-from typing import TYPE_CHECKING, Any, NoReturn, Set
 
 from .. import frames
 from ..descriptors import close_quietly
+from ..hints import TYPE_CHECKING, Any, NoReturn, Set
 from . import opening
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ _MOST = 32  # at once; a host keeps to fewer
 class Workers:
     """The pids of those that live."""
 
-    def __init__(self, supervisor: "Supervisor") -> None:
+    def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self.pids: Set[int] = set()
 
@@ -52,7 +54,7 @@ def _send(connection: int, message: frames.Json) -> None:
         pass  # nobody is there to read it
 
 
-def _live(connection: int, boot: "dict[str, Any]", hello: frames.Json) -> NoReturn:
+def _live(connection: int, boot: dict[str, Any], hello: frames.Json) -> NoReturn:
     from ..files import worker
     from ..session.mainmodule import own_packages
 

@@ -4,7 +4,9 @@ The payload of binary messages is handed on piece by piece as it comes: a stream
 boundaries, so nothing is put together, and a message may be of any length.
 """
 
-from typing import Iterator, List, NamedTuple, Tuple
+from __future__ import annotations
+
+from ..hints import Iterator, List, NamedTuple, Tuple
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 NORMAL, GOING_AWAY, PROTOCOL_ERROR, POLICY, TOO_BIG = 1000, 1001, 1002, 1008, 1009

@@ -9,10 +9,12 @@ A host that names no stream asks only whether this is the place that it looks fo
 stream here: one who adopts keeps away from a sandbox that its maker has yet to come to.
 """
 
+from __future__ import annotations
+
 import json
-from typing import Any, Dict, NamedTuple, Optional
 
 from .. import proof
+from ..hints import Any, Dict, NamedTuple, Optional
 
 ROLE = "tunnel"
 _ID_LIMIT = 64

@@ -4,12 +4,14 @@ request ──> 101, challenge ──> hello ──> a stream's bytes, acknowled
    └─ 10 s ─┴── refused ───────┘              └─ nothing heard for a minute ──> given up; the stream waits for the next
 """
 
+from __future__ import annotations
+
 import json
 import socket
 from collections import deque
-from typing import TYPE_CHECKING, Any, Deque, Dict, Optional
 
 from .. import proof
+from ..hints import TYPE_CHECKING, Any, Deque, Dict, Optional
 from ..supervisor.loop import READ, WRITE, Timer
 from . import frames, greeting, upgrade
 from .frames import BINARY, CLOSE, PING, PONG, TEXT, BreachError
@@ -25,7 +27,7 @@ _SMALL = 4 << 10  # payloads that are copied together with their head
 
 
 class Link:
-    def __init__(self, server: "Server", connection: socket.socket) -> None:
+    def __init__(self, server: Server, connection: socket.socket) -> None:
         self._server = server
         self._socket = connection
         self._head = b""

@@ -4,11 +4,13 @@ no host for `window` seconds ──> the lifeline is closed: the keeper ends eve
 the keeper is gone           ──> streams tell their ends; when nobody needs them any more, the tunnel ends
 """
 
+from __future__ import annotations
+
 import os
 import socket
 from collections import deque
-from typing import Any, Deque, Dict, NoReturn, Optional, Set
 
+from ..hints import Any, Deque, Dict, NoReturn, Optional, Set
 from ..supervisor.loop import READ, Loop, Timer
 from .link import Link
 from .stream import Stream

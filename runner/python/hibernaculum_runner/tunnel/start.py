@@ -4,12 +4,14 @@ bind ──> fork ──┬── child: goes on as the keeper, with the lifelin
                 └── tunnel: waits for the child's line, says it again, listens
 """
 
+from __future__ import annotations
+
 import json
 import os
 import signal
 import socket
-from typing import Any, Dict, NoReturn, Tuple
 
+from ..hints import Any, Dict, NoReturn, Tuple
 from .server import Server
 
 PORT_IN_USE = 98  # exit code: the host chooses another port and starts again

@@ -10,10 +10,12 @@ Each direction has at most `WINDOW` bytes on the way: then its source is read no
 and it holds without a host too: code that prints goes on for 8 MiB and waits.
 """
 
+from __future__ import annotations
+
 import socket
 from collections import deque
-from typing import TYPE_CHECKING, Callable, Deque, Optional
 
+from ..hints import TYPE_CHECKING, Callable, Deque, Optional
 from ..supervisor.loop import READ, WRITE, Loop, Timer
 from .frames import POLICY, PROTOCOL_ERROR, BreachError
 
@@ -28,9 +30,7 @@ _PIECE = 64 << 10
 class Stream:
     """Made for the first WebSocket that names it; `attach` for every later one."""
 
-    def __init__(
-        self, name: str, loop: Loop, supervisor: str, window: float, on_end: Callable[["Stream"], None]
-    ) -> None:
+    def __init__(self, name: str, loop: Loop, supervisor: str, window: float, on_end: Callable[[Stream], None]) -> None:
         """Raises OSError where the supervisor cannot be reached."""
         self.name = name
         self.link: Optional[Link] = None
@@ -58,7 +58,7 @@ class Stream:
         loop.add(self._socket.fileno(), READ, self._on_socket)
         self._alone: Timer = loop.after(window, self.close)
 
-    def attach(self, link: "Link", received: int) -> None:
+    def attach(self, link: Link, received: int) -> None:
         """Goes on over this WebSocket, from the byte after those that the host has. An older one is given up."""
         if not self._base <= received <= self._read:
             raise BreachError(POLICY, f"byte {received} is not kept: {self._base} to {self._read} are")
@@ -80,7 +80,7 @@ class Stream:
             self.link.send_text({"eof": self._read})
         self._watch()
 
-    def detach(self, link: "Link") -> None:
+    def detach(self, link: Link) -> None:
         if self.link is link:
             self.link = None
             self._alone = self._loop.after(self._window, self.close)

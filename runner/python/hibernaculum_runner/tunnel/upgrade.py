@@ -1,7 +1,10 @@
 """The HTTP request that becomes a WebSocket (RFC 6455, section 4.2): read strictly, answered once."""
 
+from __future__ import annotations
+
 import binascii
-from typing import Dict, NamedTuple, Optional
+
+from ..hints import Dict, NamedTuple, Optional
 
 try:
     from _sha1 import sha1
@@ -48,7 +51,7 @@ def answer(head: bytes) -> Answer:
     return Answer(text + accept + b"\r\n\r\n", True)
 
 
-def _headers(lines: "list[bytes]") -> Optional[Dict[str, str]]:
+def _headers(lines: list[bytes]) -> Optional[Dict[str, str]]:
     """Names in lower case; what comes twice is joined. None where a line is no header."""
     headers: Dict[str, str] = {}
     for line in lines:

@@ -20,8 +20,7 @@ SyntaxError ──> rewrite: lines to calls ──> parsed again ──> the cal
 
 from __future__ import annotations
 
-from typing import Any, Optional
-
+from ...hints import Any, Optional
 from .rewrite import NAME, rewritten
 from .table import Magics, UsageError
 

@@ -6,8 +6,8 @@ import builtins
 import inspect
 import json
 from types import FrameType
-from typing import Any, Dict, List
 
+from ...hints import Any, Dict, List
 from ..listing import listing
 from ..names import type_name
 from .rewrite import NAME

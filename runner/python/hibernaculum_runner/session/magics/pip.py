@@ -14,8 +14,8 @@ import shutil
 import subprocess
 import sys
 from collections import deque
-from typing import Deque, Dict, List, Tuple
 
+from ...hints import Deque, Dict, List, Tuple
 from ..mainmodule import PACKAGES
 from .shell import EXIT_CODE, end, expanded
 from .table import Call, Function, UsageError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Dict, Optional
 
+from ...hints import Any, Dict, Optional
 from .shell import expanded
 from .table import Call, Function
 

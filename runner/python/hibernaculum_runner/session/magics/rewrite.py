@@ -16,7 +16,8 @@ work?                    __hibernaculum_magics__.help('work', 1)
 from __future__ import annotations
 
 import re
-from typing import NamedTuple, Optional, Set
+
+from ...hints import NamedTuple, Optional, Set
 
 NAME = "__hibernaculum_magics__"
 

@@ -12,8 +12,8 @@ import signal
 import subprocess
 import sys
 from types import FrameType
-from typing import Dict, List, Optional, Sequence, Tuple, Union
 
+from ...hints import Dict, List, Optional, Sequence, Tuple, Union
 from .table import Call, Function, Magics
 
 EXIT_CODE = "_exit_code"
@@ -22,7 +22,7 @@ _SHELL = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
 _piece = re.compile(r"\{\{|\}\}|\$\$|\$\{\w+\}|\{([^{}\n]+)\}|\$([A-Za-z_]\w*)")
 
 
-class Lines(List[str]):
+class Lines(list):
     """What a command printed, line by line."""
 
     @property

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
-from typing import Any, Dict
 
+from ...hints import Any, Dict
 from .table import Call, Function
 
 _FORMS = {

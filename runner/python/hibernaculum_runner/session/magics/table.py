@@ -7,8 +7,8 @@ import difflib
 import shlex
 import sys
 from types import FrameType
-from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 
+from ...hints import Any, Callable, Dict, FrozenSet, List, NamedTuple, Optional, Tuple
 from ..displays import Displays
 from .rewrite import NAME
 

@@ -6,8 +6,8 @@ import linecache
 import resource
 import timeit
 from time import perf_counter
-from typing import Any, Dict, List, Tuple
 
+from ...hints import Any, Dict, List, Tuple
 from .table import Call, Function
 
 _ENOUGH = 0.2  # seconds that one of the runs takes, unless the number of loops is given

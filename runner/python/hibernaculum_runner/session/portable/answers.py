@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import _thread
 import json
-from typing import Any, Callable, Dict, List, Optional, Set
 
 from ...frames import ProtocolError
+from ...hints import Any, Callable, Dict, List, Optional, Set
 from ..values import Value
 from . import manifest
 from .arrival import AbortedError, Arrival

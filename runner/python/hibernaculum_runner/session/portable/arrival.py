@@ -13,9 +13,9 @@ from __future__ import annotations
 import json
 import mmap
 import os
-from typing import Any, List, Optional
 
 from ...frames import MAX_FRAME, encode, notification
+from ...hints import Any, List, Optional
 from ..connection import PROTOCOL_BROKEN, Connection
 from ..interrupts import Interrupts
 from .blobs import PIECE, digest_of

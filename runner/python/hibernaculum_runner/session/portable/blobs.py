@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import _thread
 import hashlib
-from typing import Any, Callable, List, NamedTuple, Set
 
 from ...frames import MAX_CHUNK, encode, encode_chunk_head, notification
+from ...hints import Any, Callable, List, NamedTuple, Set
 from ..connection import Connection
 from ..interrupts import Interrupts
 

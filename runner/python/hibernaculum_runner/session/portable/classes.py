@@ -14,8 +14,8 @@ from __future__ import annotations
 import abc
 import sys
 from types import GetSetDescriptorType, MemberDescriptorType
-from typing import Any, Dict, List, Optional
 
+from ...hints import Any, Dict, List, Optional
 from ..inspection import Inspection
 from ..names import type_name
 from . import dataclass, enums, namedtuples

@@ -11,8 +11,8 @@ import marshal
 import sys
 from importlib.util import MAGIC_NUMBER
 from types import CodeType, FunctionType, ModuleType
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
+from ...hints import Any, Dict, List, NamedTuple, Optional, Tuple
 from .rebuild import Rebuilder
 from .sourcetexts import Known, Source, steps
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, FrozenSet, NamedTuple
-
+from ...hints import Any, Dict, FrozenSet, NamedTuple
 from ..connection import Connection
 from ..history import History
 from ..inspection import Inspection

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 from types import FunctionType
-from typing import Any, Dict, Tuple
+
+from ...hints import Any, Dict, Tuple
 
 _dict_of = type.__dict__["__dict__"].__get__
 

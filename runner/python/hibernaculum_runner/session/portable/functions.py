@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 from types import CodeType, FunctionType
-from typing import Any, Dict, Set, Tuple
 
+from ...hints import Any, Dict, Set, Tuple
 from .rebuild import Rebuilder
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
+from ...hints import Any
 from ..names import type_name
 
 _MISSING = object()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import _weakref
 import io
 import types
-from typing import Any, Callable, Dict
 
+from ...hints import Any, Callable, Dict
 from .rebuild import Rebuilder
 
 Reducer = Callable[[Any], Any]

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import pickle
 import sys
-from typing import Any, Dict, List, Optional, Tuple
 
+from ...hints import Any, Dict, List, Optional, Tuple
 from . import record, surroundings
 from .arrival import Arrival
 from .context import Context

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import re
 import sys
-from typing import Any, Dict, List, NamedTuple, Optional
 
 from ...frames import clean
+from ...hints import Any, Dict, List, NamedTuple, Optional
 from .blobs import PIECE, Blob
 
 FORMAT = 1

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import collections
 from types import FunctionType
-from typing import Any, Dict, Tuple
 
+from ...hints import Any, Dict, Tuple
 from ..names import type_name
 from .importable import module_name, qualified_name
 from .rebuild import Rebuilder

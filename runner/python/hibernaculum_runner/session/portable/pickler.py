@@ -12,8 +12,8 @@ import copyreg
 import pickle
 import sys
 import types
-from typing import Any, Callable, Dict, List, Set, Tuple
 
+from ...hints import Any, Callable, Dict, List, Set, Tuple
 from ..names import is_class, is_heap_type, type_name
 from . import classes, enums, functions, library
 from .classes import Classes

@@ -13,7 +13,8 @@ import marshal
 import sys
 import types
 from importlib.util import MAGIC_NUMBER
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+
+from ...hints import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 if TYPE_CHECKING:
     from ..history import History

@@ -17,8 +17,8 @@ import builtins
 import pickle
 import time
 import types
-from typing import Any, Dict, List, Optional, Set, Tuple
 
+from ...hints import Any, Dict, List, Optional, Set, Tuple
 from ..history import KEPT
 from ..names import is_class, type_name
 from . import pickler, record, surroundings

@@ -13,8 +13,8 @@ from __future__ import annotations
 import linecache
 import re
 from types import CodeType
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
+from ...hints import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 from ..evaluate import _FUTURES as FUTURES
 from ..evaluate import Compiler
 from ..sources import Sources

@@ -12,8 +12,7 @@ shrink, its pieces are the same as last time. Pieces of a variable that fails ma
 
 from __future__ import annotations
 
-from typing import Any, List, Optional
-
+from ...hints import Any, List, Optional
 from .blobs import PIECE, Blob, Blobs
 
 ALONE = 1 << 20
