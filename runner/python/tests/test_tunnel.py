@@ -108,6 +108,21 @@ class Frames(unittest.TestCase):
         for cut in (1, 3, 1000, 65536, len(data)):
             self.assertEqual(self.decode(data, cut), expected, cut)
 
+    def test_a_message_that_comes_whole_is_that_which_comes_in_pieces(self) -> None:
+        for size in (0, 1, 125, 126, 127, 300, 65535, 65536):
+            data = bytes(range(1, 252)) * 262
+            message = masked(frames.BINARY, data[:size])
+            for bytes_at_once in (len(message), len(message) - 1, 2):
+                told = self.decode(message + message, bytes_at_once)
+                self.assertEqual(b"".join(payload for _, payload in told), data[:size] * 2, (size, bytes_at_once))
+        decoder = frames.Decoder()  # one that lies within the payload of another
+        within = masked(frames.BINARY, masked(frames.BINARY, b"inner"), mask=bytes(4))
+        told = decoder.feed(within[:6]) + decoder.feed(within[6:])
+        self.assertEqual([payload for _, payload in told], [masked(frames.BINARY, b"inner")])
+        decoder.feed(masked(frames.BINARY, b"begun", final=False))
+        with self.assertRaises(frames.BreachError):  # a message within another
+            decoder.feed(masked(frames.BINARY, b"whole"))
+
     def test_what_breaks_the_protocol_is_told_by_its_code(self) -> None:
         ping = masked(frames.PING, b"x" * 126)
         cases = [

@@ -24,7 +24,7 @@ from collections import deque
 
 from ..descriptors import close_quietly, move_high, owned
 from ..frames import Decoder, Outgoing, ProtocolError, encode
-from ..hints import Any, Deque, Dict, Optional, Set, Tuple, Union
+from ..hints import Any, Deque, Dict, NoReturn, Optional, Set, Tuple, Union
 from ..relay import OFFER, WANTED
 
 HOST_GONE = 0
@@ -117,10 +117,8 @@ class Connection:
         while rest:
             try:
                 got = self._receive_into(rest, 0, _WAIT_ALL)
-            except ConnectionError:
-                os._exit(HOST_GONE)
-            except OSError:
-                os._exit(DESCRIPTORS_LOST)
+            except OSError as error:
+                _end(error)
             if not got:
                 os._exit(HOST_GONE)
             rest = rest[got:]
@@ -132,10 +130,8 @@ class Connection:
     def _read(self, size: int) -> bytes:
         try:
             data = self._receive(size)
-        except ConnectionError:
-            os._exit(HOST_GONE)
-        except OSError:
-            os._exit(DESCRIPTORS_LOST)
+        except OSError as error:
+            _end(error)
         if not data:
             os._exit(HOST_GONE)
         return data
@@ -146,10 +142,8 @@ class Connection:
             return  # forked by C code, which runs no at-fork hooks
         try:
             self._sendall(data)
-        except ConnectionError:
-            os._exit(HOST_GONE)
-        except OSError:
-            os._exit(DESCRIPTORS_LOST)
+        except OSError as error:
+            _end(error)
 
     def send_message(self, message: Dict[str, Any]) -> None:
         """Sends a message, after the transfers that it names."""
@@ -173,10 +167,8 @@ class Connection:
             data, ancillary, _flags, _address = self._socket.recvmsg(
                 len(OFFER), socket.CMSG_SPACE(2 * array.array("i").itemsize), socket.MSG_CMSG_CLOEXEC
             )
-        except ConnectionError:
-            os._exit(HOST_GONE)
-        except OSError:
-            os._exit(DESCRIPTORS_LOST)
+        except OSError as error:
+            _end(error)
         if not data:
             os._exit(HOST_GONE)
         fds = array.array("i")
@@ -267,6 +259,11 @@ class Pipes:
             fcntl.fcntl(fd, _F_SETPIPE_SZ, _WIDE)
         except OSError:
             pass  # it stays as it is
+
+
+def _end(error: OSError) -> NoReturn:
+    """There is no connection any more, and so no session."""
+    os._exit(HOST_GONE if isinstance(error, ConnectionError) else DESCRIPTORS_LOST)
 
 
 def _wait(fd: int, events: int) -> None:

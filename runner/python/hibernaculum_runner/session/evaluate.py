@@ -13,6 +13,7 @@ from __future__ import annotations
 import __future__
 
 import _ast
+from functools import partial
 from types import CodeType
 
 from ..hints import Any, Callable, NamedTuple, Optional
@@ -37,6 +38,9 @@ class Code(NamedTuple):
     """True where one of them has a top-level `await`."""
 
 
+_code = partial(tuple.__new__, Code)  # the class's own constructor is a function of Python's, and takes twice as long
+
+
 class Compiler:
     """Compiles executions, and remembers the `__future__` imports of earlier ones."""
 
@@ -59,7 +63,7 @@ class Compiler:
             except SyntaxError:
                 pass  # a statement, or really wrong: the long way says which
             else:
-                return Code(None, code, bool(code.co_flags & COROUTINE))
+                return _code((None, code, bool(code.co_flags & COROUTINE)))
         try:
             tree = compile(text, filename, "exec", flags | ONLY_AST, True)
         except SyntaxError as problem:

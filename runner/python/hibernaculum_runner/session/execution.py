@@ -126,7 +126,9 @@ class Executor:
         """Answers one request. Returns when the answer has been sent."""
         try:
             number = _number(params["execution"])
-            code = self._connection.text(params["code"])
+            code = params["code"]
+            if type(code) is not str:
+                code = self._connection.text(code)
             first_line = params.get("first_line") or 1
             filename = params.get("filename") or f"<cell {number}>"
             limit = params.get("value_bytes")

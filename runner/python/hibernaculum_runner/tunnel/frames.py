@@ -6,13 +6,15 @@ boundaries, so nothing is put together, and a message may be of any length.
 
 from __future__ import annotations
 
-from ..hints import Iterator, List, NamedTuple, Tuple
+from ..hints import Iterator, List, NamedTuple, Optional, Tuple
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 NORMAL, GOING_AWAY, PROTOCOL_ERROR, POLICY, TOO_BIG = 1000, 1001, 1002, 1008, 1009
 TEXT_LIMIT = 4096
 _CONTROL_LIMIT = 125
 _KNOWN = (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG)
+_WHOLE_BINARY = 128 | BINARY  # the first byte of one
+_SHORT_HEAD = 6  # of a client's frame of up to 125 bytes: its kind, its length, its mask
 _PIECE = 64 << 10
 _ONES = int.from_bytes(b"\x01\x00\x00\x00" * (_PIECE // 4), "little")
 
@@ -45,7 +47,27 @@ class Decoder:
         self._in_payload = False
 
     def feed(self, data: bytes) -> List[Message]:
+        payload = self._whole(data)
+        if payload is not None:
+            return [Message(BINARY, payload)]
         return list(self._messages(data))
+
+    def _whole(self, data: bytes) -> Optional[bytes]:
+        """The payload of `data`, where it is one binary message that is neither empty nor long, and nothing else.
+
+        That is the common case; whatever is not quite so goes the long way.
+        """
+        if self._in_payload or self._head or self._open != CONTINUATION or len(data) <= _SHORT_HEAD:
+            return None
+        first, second = data[0], data[1]
+        if first != _WHOLE_BINARY or not 128 < second < 255:  # another kind, a part, not masked; empty, or long
+            return None
+        length, at = second & 127, _SHORT_HEAD
+        if length == 126:
+            length, at = int.from_bytes(data[2:4], "big"), _SHORT_HEAD + 2
+        if length != len(data) - at or (at > _SHORT_HEAD and length < 126):
+            return None
+        return unmasked(data[at:], data[at - 4 : at])
 
     def _messages(self, data: bytes) -> Iterator[Message]:
         at = 0
