@@ -9,7 +9,9 @@ use hibernaculum_core::{Backend, CheckpointStore, ConfigError, Error, Retention}
 use hibernaculum_engine::{Engine, EngineConfig};
 use tokio::sync::OnceCell;
 
+use crate::cpuset;
 use crate::daemon::Daemon;
+use crate::endpoint::Endpoint;
 use crate::fates::Fates;
 use crate::features::features;
 use crate::hardening::Hardening;
@@ -77,6 +79,7 @@ pub struct DockerBackendBuilder {
     image: Option<String>,
     transport: Transport,
     hardening: Hardening,
+    cpuset: Option<String>,
     state_dir: Option<PathBuf>,
     start_timeout: Option<Duration>,
     ttl: Option<Duration>,
@@ -96,6 +99,23 @@ impl DockerBackendBuilder {
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.host = Some(host.into());
         self
+    }
+
+    /// Which engine it would use.
+    ///
+    /// ```
+    /// use hibernaculum_backend_docker::{DockerBackend, Endpoint};
+    ///
+    /// let builder = DockerBackend::builder().host("tcp://192.0.2.1:2375");
+    /// assert!(!matches!(builder.endpoint()?, Endpoint::Unix(_)));
+    /// # Ok::<(), hibernaculum_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`hibernaculum_core::SandboxError::Engine`] where there is none to be found.
+    pub fn endpoint(&self) -> Result<Endpoint, Error> {
+        Endpoint::find(self.host.as_deref())
     }
 
     /// The image that sandboxes are made of; the engine must have it. All it needs is CPython 3.8 or newer as `python3`. Unset: `HIBERNACULUM_IMAGE`, else
@@ -134,6 +154,18 @@ impl DockerBackendBuilder {
     #[must_use]
     pub fn hardening(mut self, hardening: Hardening) -> Self {
         self.hardening = hardening;
+        self
+    }
+
+    /// On which of the engine's processors sandboxes run: numbers and ranges of them. Unset: on all. A limit of `cpus` is a share of those.
+    ///
+    /// ```
+    /// // Away from what else this machine has to do.
+    /// let builder = hibernaculum_backend_docker::DockerBackend::builder().cpuset("2-3");
+    /// ```
+    #[must_use]
+    pub fn cpuset(mut self, list: impl Into<String>) -> Self {
+        self.cpuset = Some(list.into());
         self
     }
 
@@ -241,7 +273,29 @@ impl DockerBackendBuilder {
     /// # Cancel safety
     ///
     /// Nothing is left when the future is dropped.
-    pub async fn build(mut self) -> Result<Arc<dyn Backend>, Error> {
+    pub async fn build(self) -> Result<Arc<dyn Backend>, Error> {
+        Ok(self.build_engine().await?)
+    }
+
+    /// The same, as the engine that it is: for those who ask its provider something, such as the way that streams take.
+    ///
+    /// ```no_run
+    /// # async fn example() -> Result<(), hibernaculum_core::Error> {
+    /// use hibernaculum_backend_docker::DockerBackend;
+    ///
+    /// let engine = DockerBackend::builder().build_engine().await?;
+    /// println!("sandboxes are made of {}", engine.provider().image());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`DockerBackendBuilder::build`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`DockerBackendBuilder::build`].
+    pub async fn build_engine(mut self) -> Result<Arc<Engine<DockerProvider>>, Error> {
         let config = self.engine.take();
         let (store, retention) = (self.checkpoint_store.take(), self.retention.take());
         let provider = self.provider().await?;
@@ -287,6 +341,7 @@ impl DockerBackendBuilder {
         let (user, me) = (self.hardening.user()?, rustix::process::geteuid().as_raw());
         self.transport.reaching(user, me, false)?;
         let daemon = Daemon::connect(self.host.as_deref()).await?;
+        let cpuset = cpuset::admit(self.cpuset, &daemon)?;
         let image = image::choose(&daemon.docker, self.image.as_deref()).await?;
         let transport = self.transport.reaching(user, me, daemon.maps_users)?;
         let state = State::open(self.state_dir.as_deref(), &daemon.id)?;
@@ -295,6 +350,7 @@ impl DockerBackendBuilder {
             way: Way::of(transport),
             user,
             hardening: self.hardening,
+            cpuset,
             start_timeout,
             ttl: self.ttl.unwrap_or(TTL),
             features: features(&daemon.unlimited),
@@ -314,6 +370,7 @@ impl fmt::Debug for DockerBackendBuilder {
             .field("image", &self.image)
             .field("transport", &self.transport)
             .field("hardening", &self.hardening)
+            .field("cpuset", &self.cpuset)
             .field("state_dir", &self.state_dir)
             .field("start_timeout", &self.start_timeout)
             .finish_non_exhaustive()

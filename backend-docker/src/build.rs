@@ -22,7 +22,7 @@ use hibernaculum_engine::Tail;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
 use crate::attached::{Attached, launch};
-use crate::container::{attached, closed, words};
+use crate::container::{attached, closed, declared, volume, words};
 use crate::daemon::Daemon;
 use crate::image::{self, BUILT, Image};
 use crate::owner;
@@ -197,12 +197,12 @@ impl ImageBuild {
             return Ok(BuiltImage { name, id: found.id, was_there: true });
         }
         let id = if is_empty(&self.requirements) {
+            self.name(&daemon, &base.id, &tag).await?;
             base.id.clone()
         } else {
-            let limit = tokio::time::timeout(LIMIT, self.install(&daemon, &base)).await;
+            let limit = tokio::time::timeout(LIMIT, self.install(&daemon, &base, &tag)).await;
             limit.unwrap_or_else(|_| Err(self.failed("it took longer than 30 minutes".to_owned(), None)))?
         };
-        self.name(&daemon, &id, &tag).await?;
         self.name(&daemon, &id, "latest").await?;
         Ok(BuiltImage { name, id, was_there: false })
     }
@@ -226,7 +226,7 @@ impl ImageBuild {
     }
 
     /// Runs pip in a container of the base, and makes an image of what comes out.
-    async fn install(&self, daemon: &Daemon, base: &Image) -> Result<String, Error> {
+    async fn install(&self, daemon: &Daemon, base: &Image, tag: &str) -> Result<String, Error> {
         let docker = &daemon.docker;
         let mut random = [0; 8];
         getrandom::fill(&mut random)
@@ -253,8 +253,11 @@ impl ImageBuild {
             removal.run().await;
             return Err(self.failed(format!("pip failed; it said: {}", words.trim()), None));
         }
+        // With its name from the first moment on: one without would be nobody's where this program ends here.
         let options = CommitContainerOptionsBuilder::default()
             .container(&container)
+            .repo(BUILT)
+            .tag(tag)
             .pause(false)
             .changes(&changes(base))
             .build();
@@ -306,17 +309,21 @@ fn changes(base: &Image) -> String {
 fn body(base: &Image) -> ContainerCreateBody {
     // What an image does not say cannot be taken back: it is said here only where the base says something else.
     let unless_unsaid = |said: &str, ours: &str| (!said.is_empty()).then(|| ours.to_owned());
+    let labels = owner::labels(None, LIMIT, &std::collections::BTreeMap::new());
+    // The volumes that the image declares the engine would make by itself, without a word of whose they are. They go with their container.
+    let volumes = declared(&base.volumes).map(|place| volume(None, &place, false, labels.clone())).collect();
     ContainerCreateBody {
         image: Some(base.id.clone()),
         user: unless_unsaid(&base.user, "0:0"),
         entrypoint: Some(words(["python3", "-c", PIP])),
         cmd: Some(Vec::new()),
         working_dir: unless_unsaid(&base.workdir, "/"),
-        labels: Some(owner::labels(None, LIMIT, &std::collections::BTreeMap::new())),
+        labels: Some(labels.clone()),
         host_config: Some(HostConfig {
             auto_remove: Some(false),
             network_mode: Some("bridge".to_owned()),
             security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
+            mounts: Some(volumes),
             ..closed()
         }),
         ..attached()

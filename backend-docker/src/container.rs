@@ -13,12 +13,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType, ResourcesUlimits,
+    ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountTmpfsOptions, MountType,
+    MountVolumeOptions, ResourcesUlimits,
 };
 use hibernaculum_core::{NetworkPolicy, SandboxId, SandboxSpec};
 
 use crate::hardening::{Hardening, Seccomp, User};
 use crate::owner;
+use crate::prepare::RunnerVolume;
 use crate::room::Room;
 use crate::seccomp;
 
@@ -52,8 +54,10 @@ pub(crate) struct Plan<'a> {
     pub(crate) user: User,
     pub(crate) network: &'a NetworkPolicy,
     pub(crate) cpus: u32,
+    /// On which of the engine's processors it runs; unset: on all.
+    pub(crate) cpuset: Option<&'a str>,
     /// The volume with the runner.
-    pub(crate) runner: &'a str,
+    pub(crate) runner: &'a RunnerVolume,
     /// A directory of the host's for the socket.
     pub(crate) socket_room: Option<&'a Path>,
     pub(crate) ttl: Duration,
@@ -105,6 +109,7 @@ impl Plan<'_> {
             memory: Some(signed(room.memory)),
             memory_swap: Some(signed(room.memory)),
             nano_cpus: room.nano_cpus.map(signed),
+            cpuset_cpus: self.cpuset.map(str::to_owned),
             pids_limit: Some(signed(room.processes)),
             ulimits: Some(vec![
                 ulimit("nofile", room.open_files),
@@ -148,25 +153,26 @@ impl Plan<'_> {
         if self.socket_room.is_none() {
             places.insert(RUN.to_owned(), sized(64 * 1024, "noexec,mode=0700"));
         }
-        // A volume would be a place on the engine's disk, bounded by nothing.
-        for volume in self.volumes {
-            places.entry(volume.clone()).or_insert_with(|| "ro,nosuid,nodev,noexec,size=4096".to_owned());
-        }
         places
     }
 
     fn mounts(&self) -> Vec<Mount> {
-        let mount = |typ, source: String, target: &str, read_only| Mount {
-            typ: Some(typ),
-            source: Some(source),
-            target: Some(target.to_owned()),
-            read_only: Some(read_only),
-            ..Mount::default()
-        };
-        let mut mounts = vec![mount(MountType::VOLUME, self.runner.to_owned(), RUNNER, true)];
+        let runner = volume(Some(self.runner.name.clone()), RUNNER, true, self.runner.labels.clone());
+        let mut mounts = vec![runner];
         if let Some(room) = self.socket_room {
-            mounts.push(mount(MountType::BIND, room.to_string_lossy().into_owned(), RUN, false));
+            mounts.push(Mount {
+                typ: Some(MountType::BIND),
+                source: Some(room.to_string_lossy().into_owned()),
+                target: Some(RUN.to_owned()),
+                read_only: Some(false),
+                ..Mount::default()
+            });
         }
+        let taken: Vec<_> = mounts.iter().filter_map(|mount| mount.target.clone()).collect();
+        let below = |place: &String| {
+            [HOME, "/tmp", RUN].contains(&place.as_str()).then(|| volume(None, place, false, self.labels()))
+        };
+        mounts.extend(covered(self.volumes, &taken, below));
         mounts
     }
 
@@ -180,6 +186,50 @@ impl Plan<'_> {
         environment.insert("HIBERNACULUM_OWN_PACKAGES", PACKAGES);
         environment.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
     }
+}
+
+/// A volume at that place. Where the engine has none of that name it makes one, which then has these labels: nothing that it makes for us is nobody's.
+pub(crate) fn volume(
+    name: Option<String>,
+    target: &str,
+    read_only: bool,
+    labels: HashMap<String, String>,
+) -> Mount {
+    Mount {
+        typ: Some(MountType::VOLUME),
+        source: name,
+        target: Some(target.to_owned()),
+        read_only: Some(read_only),
+        volume_options: Some(MountVolumeOptions { labels: Some(labels), ..MountVolumeOptions::default() }),
+        ..Mount::default()
+    }
+}
+
+/// Something empty in the place of each volume that an image declares, but where that is taken: a volume would be on the engine's disk, bounded by nothing.
+/// As mounts, for the engine makes a volume even for a place that its list of tmpfs covers. Where that list has to have the place, `below` gives what lies there unseen.
+pub(crate) fn covered(
+    volumes: &[String],
+    taken: &[String],
+    below: impl Fn(&String) -> Option<Mount>,
+) -> Vec<Mount> {
+    let cover = |place: String| Mount {
+        typ: Some(MountType::TMPFS),
+        target: Some(place),
+        read_only: Some(true),
+        tmpfs_options: Some(MountTmpfsOptions { size_bytes: Some(4096), ..MountTmpfsOptions::default() }),
+        ..Mount::default()
+    };
+    let free = declared(volumes).filter(|place| !taken.contains(place));
+    free.map(|place| below(&place).unwrap_or_else(|| cover(place))).collect()
+}
+
+/// The places of volumes that an image declares, each once: `/data/` is `/data`.
+pub(crate) fn declared(volumes: &[String]) -> impl Iterator<Item = String> {
+    let places = volumes.iter().map(|volume| {
+        let parts: Vec<_> = volume.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+        format!("/{}", parts.join("/"))
+    });
+    places.collect::<std::collections::BTreeSet<_>>().into_iter()
 }
 
 /// A container whose stdin is one connection of ours: its end is the end of the container.
@@ -227,16 +277,33 @@ mod tests {
     use super::*;
 
     fn host_config(spec: &SandboxSpec, hardening: &Hardening, network: &NetworkPolicy) -> HostConfig {
+        with_volumes(&["/data"], spec, hardening, network)
+    }
+
+    fn of_an_image_with(volumes: &[&str]) -> HostConfig {
+        with_volumes(volumes, &SandboxSpec::default(), &Hardening::default(), &NetworkPolicy::Full)
+    }
+
+    fn with_volumes(
+        volumes: &[&str],
+        spec: &SandboxSpec,
+        hardening: &Hardening,
+        network: &NetworkPolicy,
+    ) -> HostConfig {
         let plan = Plan {
             sandbox: SandboxId::new(),
             spec,
             image: "sha256:0",
-            volumes: &["/data".to_owned()],
+            volumes: &volumes.iter().map(|place| (*place).to_owned()).collect::<Vec<_>>(),
             hardening,
             user: User { uid: 7, gid: 8 },
             network,
             cpus: 2,
-            runner: "runner",
+            cpuset: None,
+            runner: &RunnerVolume {
+                name: "runner".to_owned(),
+                labels: HashMap::from([("is".to_owned(), "ours".to_owned())]),
+            },
             socket_room: Some(Path::new("/state/1")),
             ttl: Duration::from_mins(1),
         };
@@ -265,8 +332,24 @@ mod tests {
     }
 
     #[test]
-    fn a_volume_of_the_image_is_covered() {
-        let config = host_config(&SandboxSpec::default(), &Hardening::default(), &NetworkPolicy::Full);
-        assert!(config.tmpfs.unwrap()["/data"].starts_with("ro,"));
+    fn a_volume_of_the_image_is_covered_once_and_none_is_made_for_it() {
+        let config = of_an_image_with(&["/data", "/data/", "/tmp/"]);
+        let mounts = config.mounts.unwrap();
+        let covers: Vec<_> = mounts.iter().filter(|mount| mount.typ == Some(MountType::TMPFS)).collect();
+        let targets: Vec<_> = covers.iter().filter_map(|mount| mount.target.as_deref()).collect();
+        assert_eq!((targets, covers[0].read_only), (vec!["/data"], Some(true)), "`/tmp` has its own");
+        assert!(!config.tmpfs.unwrap().contains_key("/data"));
+    }
+
+    #[test]
+    fn a_volume_that_the_engine_would_make_has_our_labels() {
+        let config = of_an_image_with(&["/data", "/data/", "/tmp/"]);
+        let volumes = config.mounts.unwrap().into_iter().filter(|mount| mount.typ == Some(MountType::VOLUME));
+        let labels: HashMap<_, _> = volumes
+            .map(|mount| (mount.target.unwrap(), mount.volume_options.unwrap().labels.unwrap()))
+            .collect();
+        assert_eq!(labels.len(), 2);
+        assert_eq!(labels[RUNNER]["is"], "ours");
+        assert!(labels["/tmp"].contains_key(owner::HOST), "{labels:?}");
     }
 }

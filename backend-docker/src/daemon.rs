@@ -29,6 +29,8 @@ pub(crate) struct Daemon {
     pub(crate) cpus: u32,
     /// What it says that it cannot limit: it takes such a limit and does nothing.
     pub(crate) unlimited: Vec<LimitKind>,
+    /// Whether it can keep a container to some of them.
+    pub(crate) has_cpusets: bool,
     /// Whether users in its containers are others of this machine: it runs without root, or maps them.
     pub(crate) maps_users: bool,
 }
@@ -55,6 +57,7 @@ impl Daemon {
         if info.memory_limit != Some(false) && info.swap_limit == Some(false) {
             tracing::warn!(%endpoint, "the engine cannot limit swap: a limit of memory is one of RAM alone");
         }
+        let has_cpusets = info.cpu_set != Some(false);
         let options = info.security_options.unwrap_or_default();
         Ok(Self {
             remover: Remover::of(docker.clone()),
@@ -62,6 +65,7 @@ impl Daemon {
             id: info.id.unwrap_or_default(),
             cpus: info.ncpu.and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
             unlimited,
+            has_cpusets,
             maps_users: maps_users(&options),
             endpoint,
         })

@@ -1,4 +1,5 @@
-//! The least that a container needs for the jobs of a sandbox: what `hib bench --backend docker` measures beside the product.
+//! The least that a container needs for the jobs of a sandbox: what `hib bench --backend docker` measures beside the product. The containers are what those of
+//! the same builder's sandboxes are, but for what they run: image, limits, processors, the place of a socket where streams take that way.
 //!
 //! | job | floor |
 //! |---|---|
@@ -18,10 +19,11 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use crate::attached::{Attached, launch};
 use crate::backend::DockerBackendBuilder;
 use crate::container::{Plan, RUN, words};
-use crate::prepare::runner_volume;
+use crate::prepare::{RunnerVolume, runner_volume};
 use crate::provider::DockerProvider;
 use crate::state::SocketRoom;
 use crate::streams::{Duplex, Stdout};
+use crate::transport::Transport;
 use crate::trouble::broken;
 
 const DOING: &str = "measuring a floor";
@@ -30,7 +32,7 @@ const IMPORTS: &str = "import json,socket,select,ast,mmap,ctypes,traceback,rando
 /// Ends with the container's stdin.
 const WAIT: &str = "import os\nprint(flush=True)\nwhile os.read(0, 4096): pass";
 
-/// Bare containers, closed off as a sandbox's are.
+/// Bare containers, closed off and placed as a sandbox's are.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), hibernaculum_core::Error> {
@@ -45,7 +47,7 @@ const WAIT: &str = "import os\nprint(flush=True)\nwhile os.read(0, 4096): pass";
 #[derive(Debug)]
 pub struct Floor {
     provider: DockerProvider,
-    runner: String,
+    runner: RunnerVolume,
 }
 
 /// A container that does nothing, to run things in.
@@ -122,7 +124,8 @@ impl Floor {
     pub async fn create(&self) -> Result<Duration, Error> {
         let room = self.room()?;
         let start = Instant::now();
-        let attached = self.launch(["python3", "-I", "-S", "-c", IMPORTS], Some(room.path())).await?.1;
+        let command = ["python3", "-I", "-S", "-c", IMPORTS];
+        let attached = self.launch(command, room.as_ref().map(SocketRoom::path)).await?.1;
         let Attached { stdin, stdout, removal, .. } = attached;
         line(&mut BufReader::new(stdout)).await?;
         let took = start.elapsed();
@@ -142,15 +145,20 @@ impl Floor {
     /// As [`Floor::create`].
     pub async fn bare(self) -> Result<Bare, Error> {
         let room = self.room()?;
-        let (name, mut attached) =
-            self.launch(["python3", "-I", "-S", "-c", WAIT], Some(room.path())).await?;
+        let command = ["python3", "-I", "-S", "-c", WAIT];
+        let (name, mut attached) = self.launch(command, room.as_ref().map(SocketRoom::path)).await?;
         let mut byte = [0];
         attached.stdout.read_exact(&mut byte).await.map_err(|error| broken(DOING, error))?;
-        Ok(Bare { provider: self.provider, attached, name, room: Some(room) })
+        Ok(Bare { provider: self.provider, attached, name, room })
     }
 
-    fn room(&self) -> Result<SocketRoom, Error> {
-        self.provider.state.room(self.provider.user, None).map_err(|error| broken(DOING, error))
+    /// A directory for a socket, where a sandbox would have one.
+    fn room(&self) -> Result<Option<SocketRoom>, Error> {
+        if self.provider.transport() == Transport::Exec {
+            return Ok(None);
+        }
+        let room = self.provider.state.room(self.provider.user, None);
+        Ok(Some(room.map_err(|error| broken(DOING, error))?))
     }
 
     async fn launch<const N: usize>(
@@ -169,6 +177,7 @@ impl Floor {
             user: provider.user,
             network: &NetworkPolicy::Loopback,
             cpus: provider.daemon.cpus,
+            cpuset: provider.cpuset.as_deref(),
             runner: &self.runner,
             socket_room: room,
             ttl: provider.ttl,

@@ -12,7 +12,7 @@
 //! |---|---|
 //! | which engine is used, and whether it will do | [`Endpoint`], `daemon`, `trouble` |
 //! | which image, how one is made, and the runner beside it | `image`, [`ImageBuild`], `prepare` |
-//! | what a container may do and use | `container`, [`Hardening`], `seccomp`, `room` |
+//! | what a container may do and use | `container`, [`Hardening`], `seccomp`, `room`, `cpuset` |
 //! | how a sandbox starts | `provider`, `attached` |
 //! | how streams reach it | [`Transport`], `place`, `relay`, `socket`, `state`, `streams` |
 //! | what its figures are measured against | [`floor`] |
@@ -23,6 +23,7 @@ mod attached;
 mod backend;
 mod build;
 mod container;
+mod cpuset;
 mod daemon;
 mod ending;
 mod endpoint;

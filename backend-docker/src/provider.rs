@@ -30,7 +30,7 @@ use crate::fates::{Fates, LAST_WORDS, LastWords};
 use crate::hardening::{Hardening, Seccomp, User};
 use crate::image::Image;
 use crate::place::{DockerPlace, Road};
-use crate::prepare::{CLEARING, fill, runner_volume, too_late};
+use crate::prepare::{CLEARING, RunnerVolume, fill, runner_volume, too_late};
 use crate::relay::EarlyStreams;
 use crate::socket;
 use crate::state::{SocketRoom, State};
@@ -53,6 +53,7 @@ pub struct DockerProvider {
     pub(crate) state: Arc<State>,
     pub(crate) way: Way,
     pub(crate) hardening: Hardening,
+    pub(crate) cpuset: Option<String>,
     pub(crate) user: User,
     pub(crate) start_timeout: Duration,
     pub(crate) ttl: Duration,
@@ -60,7 +61,7 @@ pub struct DockerProvider {
     pub(crate) fates: Arc<Fates>,
     pub(crate) reaper: JoinHandle<()>,
     /// The volume with the runner.
-    pub(crate) runner: OnceCell<String>,
+    pub(crate) runner: OnceCell<RunnerVolume>,
 }
 
 impl fmt::Debug for DockerProvider {
@@ -135,11 +136,11 @@ impl DockerProvider {
     }
 
     /// The volume with the runner, which another start may be filling: once for each image, within a limit of its own.
-    async fn runner(&self) -> Result<&str, Error> {
+    async fn runner(&self) -> Result<&RunnerVolume, Error> {
         let limit = self.start_timeout;
         let making = self.runner.get_or_try_init(|| runner_volume(&self.daemon, &self.image, limit));
         let made = timeout(limit + CLEARING, making).await;
-        Ok(made.map_err(|_| too_late(limit, "the runner was being prepared for the image"))??)
+        made.map_err(|_| too_late(limit, "the runner was being prepared for the image"))?
     }
 
     async fn begin(
@@ -147,7 +148,7 @@ impl DockerProvider {
         spec: &SandboxSpec,
         boot: &Boot,
         network: &NetworkPolicy,
-        runner: &str,
+        runner: &RunnerVolume,
         deadline: Instant,
     ) -> Result<DockerPlace, Error> {
         let way = self.way.get();
@@ -177,7 +178,7 @@ impl DockerProvider {
         spec: &SandboxSpec,
         boot: &Boot,
         network: &NetworkPolicy,
-        runner: &str,
+        runner: &RunnerVolume,
         (room, deadline): (Option<SocketRoom>, Instant),
     ) -> Result<DockerPlace, Error> {
         let plan = Plan {
@@ -189,6 +190,7 @@ impl DockerProvider {
             user: self.user,
             network,
             cpus: self.daemon.cpus,
+            cpuset: self.cpuset.as_deref(),
             runner,
             socket_room: room.as_ref().map(SocketRoom::path),
             ttl: self.ttl,

@@ -43,7 +43,8 @@ pub struct Reaped {
 
 /// Finds containers of this user that their programs left behind, and removes them unless `dry`: what `hib reap` does. A program that lives keeps its
 /// containers, however old they are; where that cannot be seen from here (another machine at the same engine, another pid namespace), their TTL decides.
-/// Volumes with the runner go, too, where nothing uses them and it is that of another version of this program, or for an image that is gone.
+/// Volumes go, too, where nothing uses them: those with the runner of another version of this program, or for an image that is gone, and those whose container
+/// somebody removed without them.
 ///
 /// `host` is the engine's address, as for [`crate::DockerBackendBuilder::host`]. A backend does the same by itself for containers, now and then.
 ///
@@ -132,20 +133,29 @@ async fn volumes(docker: &Docker, dry: bool) -> Result<Vec<Reaped>, Error> {
     let listed = listed.map_err(|error| failed("the engine does not say which volumes it has", error))?;
     let mut reaped = Vec::new();
     for volume in listed.volumes.unwrap_or_default() {
-        let Some(digest) = volume.labels.get(prepare::LABEL) else { continue };
-        let image = volume.labels.get(prepare::IMAGE).map_or("", String::as_str);
-        let why = if digest != hibernaculum_runner::digest() {
-            "it holds the runner of another version of this program"
-        } else if image::find(docker, image).await?.is_none() {
-            "the image that its runner was prepared for is gone"
-        } else {
-            continue;
-        };
+        let Some(why) = needless(docker, &volume.labels).await? else { continue };
         // The engine keeps what is in use.
         let options = RemoveVolumeOptionsBuilder::default().build();
         if dry || docker.remove_volume(&volume.name, Some(options)).await.is_ok() {
-            reaped.push(Reaped { name: volume.name, sandbox: None, why: why.to_owned() });
+            reaped.push(Reaped { name: volume.name, sandbox: None, why });
         }
     }
     Ok(reaped)
+}
+
+/// Why nobody needs a volume with these labels any more, where that is so.
+async fn needless(docker: &Docker, labels: &HashMap<String, String>) -> Result<Option<String>, Error> {
+    let Some(digest) = labels.get(prepare::LABEL) else {
+        // It was made with a container, and should have gone with it.
+        return Ok(owner::left_over(labels, false, Timestamp::now()));
+    };
+    let image = labels.get(prepare::IMAGE).map_or("", String::as_str);
+    let why = if digest != hibernaculum_runner::digest() {
+        "it holds the runner of another version of this program"
+    } else if image::find(docker, image).await?.is_none() {
+        "the image that its runner was prepared for is gone"
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(why.to_owned()))
 }

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use hibernaculum::{Backend, SandboxSpec};
 use tokio::runtime::{Builder, Runtime};
 
+#[cfg(feature = "docker")]
+use crate::figures::docker_figures;
+use crate::figures::{FIGURES, Figure};
 use crate::product::Product;
 use crate::trouble::Trouble;
 
@@ -20,7 +23,15 @@ pub struct Bench {
     program: Option<PathBuf>,
     store: Option<PathBuf>,
     #[cfg(feature = "docker")]
-    docker: Option<hibernaculum::DockerBackendBuilder>,
+    containers: Option<Containers>,
+}
+
+/// How the Docker backend was built, and what became of that.
+#[cfg(feature = "docker")]
+struct Containers {
+    builder: hibernaculum::DockerBackendBuilder,
+    transport: hibernaculum::docker::Transport,
+    cpus: Option<String>,
 }
 
 impl std::fmt::Debug for Bench {
@@ -53,8 +64,51 @@ impl Bench {
             program: None,
             store: None,
             #[cfg(feature = "docker")]
-            docker: None,
+            containers: None,
         })
+    }
+
+    /// Builds the Docker backend and opens a first session, as [`Bench::open`]. Its sandboxes, and the bare containers of its floors, are put on the processors of
+    /// this process, where that may not have all of the machine's; streams of both take the way that the first sandbox has found.
+    ///
+    /// # Errors
+    ///
+    /// What the backend says.
+    #[cfg(feature = "docker")]
+    pub fn open_docker(
+        name: &str,
+        builder: hibernaculum::DockerBackendBuilder,
+        runtime: Runtime,
+    ) -> Result<Self, Trouble> {
+        // Another machine's processors have other numbers.
+        let is_here = matches!(builder.endpoint(), Ok(hibernaculum::docker::Endpoint::Unix(_)));
+        let cpus = crate::placement::narrowed().filter(|_| is_here);
+        let builder = match &cpus {
+            Some(cpus) => builder.cpuset(cpus),
+            None => builder,
+        };
+        let engine = runtime.block_on(builder.clone().build_engine())?;
+        let bench = Self::open(name, Arc::clone(&engine) as Arc<dyn Backend>, runtime)?;
+        let transport = engine.provider().transport();
+        let containers = Containers { builder: builder.transport(transport), transport, cpus };
+        Ok(Self { containers: Some(containers), ..bench })
+    }
+
+    /// The figures that its backend is held to: of containers, those of the way that streams take.
+    pub fn figures(&self) -> &'static [Figure] {
+        #[cfg(feature = "docker")]
+        if let Some(containers) = &self.containers {
+            return docker_figures(containers.transport);
+        }
+        FIGURES
+    }
+
+    /// On which processors its containers are, where it has some and they are not everywhere.
+    pub fn container_cpus(&self) -> Option<&str> {
+        #[cfg(feature = "docker")]
+        return self.containers.as_ref()?.cpus.as_deref();
+        #[cfg(not(feature = "docker"))]
+        None
     }
 
     /// A runtime of one thread, the caller's: what `#[tokio::main(flavor = "current_thread")]` makes.
@@ -88,18 +142,10 @@ impl Bench {
         self.store.as_deref()
     }
 
-    /// Says how the backend was built, for the floors that are bare containers.
-    #[cfg(feature = "docker")]
-    #[must_use]
-    pub fn with_docker(mut self, builder: hibernaculum::DockerBackendBuilder) -> Self {
-        self.docker = Some(builder);
-        self
-    }
-
-    /// How the Docker backend was built, where it is that.
+    /// How its bare containers are made, where it has some.
     #[cfg(feature = "docker")]
     pub(crate) fn docker(&self) -> Option<hibernaculum::DockerBackendBuilder> {
-        self.docker.clone()
+        self.containers.as_ref().map(|containers| containers.builder.clone())
     }
 
     /// The program that is `hib`, where that is known.

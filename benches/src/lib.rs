@@ -17,7 +17,8 @@
 //! | product and floor in turns | [`Contest`] |
 //!
 //! `hib bench` runs the figures for whoever wants to judge a machine; `cargo bench -p hibernaculum-benches` runs three of them under criterion, which keeps
-//! and compares. `taskset --cpu-list 0` before either pins everything to one core.
+//! and compares. `taskset --cpu-list 0` before either pins everything to one core; containers, of the product and of its floor, are put there as well
+//! (`placement`).
 //!
 //! # Example
 //!
@@ -35,6 +36,8 @@ mod bench;
 mod contest;
 mod figures;
 mod floor;
+#[cfg(feature = "docker")]
+mod placement;
 mod product;
 mod report;
 mod stateful;

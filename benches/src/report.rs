@@ -76,6 +76,9 @@ pub struct Machine {
     pub cpu: String,
     /// On how many cores this process may run.
     pub cores: usize,
+    /// On which of them the containers are, those of the product and those of its floors, where they have been put there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_cpus: Option<String>,
     /// The memory, in MiB.
     pub memory_mib: u64,
     /// The kernel's release.
@@ -105,12 +108,20 @@ impl Machine {
         Self {
             cpu: field(&file("/proc/cpuinfo"), "model name").unwrap_or_else(|| "unknown".to_owned()),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
+            container_cpus: None,
             memory_mib: kibibytes.unwrap_or(0) / 1024,
             kernel: rustix::system::uname().release().to_string_lossy().into_owned(),
             python: version.unwrap_or_default(),
             release_build: !cfg!(debug_assertions),
             at: Timestamp::now(),
         }
+    }
+
+    /// The same, with containers on those of its processors.
+    #[must_use]
+    pub fn with_containers_on(mut self, cpus: Option<&str>) -> Self {
+        self.container_cpus = cpus.map(str::to_owned);
+        self
     }
 }
 

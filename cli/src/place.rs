@@ -119,17 +119,23 @@ impl BackendArgs {
         Self { backend, python, ..self.clone() }
     }
 
-    /// How the Docker backend is built, where that is meant.
+    /// Whether the Docker backend is meant.
     #[cfg(feature = "docker")]
-    pub(crate) fn docker(&self) -> Result<Option<hibernaculum::DockerBackendBuilder>, Failure> {
-        if self.backend != DOCKER {
-            return Ok(None);
-        }
+    pub(crate) fn is_docker(&self) -> bool {
+        self.backend == DOCKER
+    }
+
+    /// How the Docker backend is built that is meant: as [`BackendArgs::create`] has it made.
+    #[cfg(feature = "docker")]
+    pub(crate) fn docker(&self) -> Result<hibernaculum::DockerBackendBuilder, Failure> {
         let mut builder = hibernaculum::DockerBackend::builder().transport(self.transport()?);
         if let Some(image) = &self.image {
             builder = builder.image(image.as_str());
         }
-        Ok(Some(builder))
+        if let Some(store) = self.store()? {
+            builder = builder.checkpoint_store(Arc::new(store)).retention(self.retention());
+        }
+        Ok(builder)
     }
 
     /// The image that sandboxes in containers would be made of, whichever backend is meant.

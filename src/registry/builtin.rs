@@ -84,8 +84,8 @@ mod local {
 }
 
 /// `docker`: `host` (`unix://PATH`, `tcp://HOST:PORT`), `image`, `transport` (`auto`, `socket`, `exec`), `state_dir` (a path), `start_timeout` and `ttl` (seconds,
-/// or a text such as `2m`); what loosens a container: `writable_root`, `new_privileges` (true or false), `capabilities` (names), `seccomp` (`strict`, `engine`,
-/// `unconfined`, or the path of a profile), `user` (`UID:GID`); with the feature `checkpoints` those of [`checkpoints`].
+/// or a text such as `2m`), `cpuset` (processors: `0-3,7`); what loosens a container: `writable_root`, `new_privileges` (true or false), `capabilities` (names),
+/// `seccomp` (`strict`, `engine`, `unconfined`, or the path of a profile), `user` (`UID:GID`); with the feature `checkpoints` those of [`checkpoints`].
 #[cfg(feature = "docker")]
 mod docker {
     use std::sync::Arc;
@@ -115,6 +115,9 @@ mod docker {
         }
         if let Some(ttl) = settings.duration("ttl")? {
             builder = builder.ttl(ttl);
+        }
+        if let Some(list) = settings.text("cpuset")? {
+            builder = builder.cpuset(list);
         }
         builder = builder.hardening(hardening(&mut settings)?);
         #[cfg(feature = "checkpoints")]

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hibernaculum_backend_docker::Transport;
+use hibernaculum_backend_docker::{ImageBuild, Transport};
 use hibernaculum_core::{Backend, Error, EventKind, ExecutionId, HostLoss, Sandbox, SandboxSpec, SessionId};
 use hibernaculum_engine::Engine;
 
@@ -15,11 +15,18 @@ use crate::scene::{backend, builder, marked, value, within};
 const ROLE: &str = "HIBERNACULUM_TEST_DOCKER_HOST";
 const LEAVING: &str = "HIBERNACULUM_TEST_DOCKER_LEAVING_HOST";
 const VISITING: &str = "HIBERNACULUM_TEST_DOCKER_VISITING_HOST";
+const BUILDING: &str = "HIBERNACULUM_TEST_DOCKER_BUILDING_HOST";
 const READY: &str = "host-is-ready";
+const IMAGE: &str = "host-has-image";
 
 /// Whether this process is to be a host.
 pub(crate) fn is_asked_for() -> bool {
-    [ROLE, LEAVING, VISITING].into_iter().any(|role| std::env::var_os(role).is_some())
+    [ROLE, LEAVING, VISITING, BUILDING].into_iter().any(|role| std::env::var_os(role).is_some())
+}
+
+#[expect(clippy::print_stdout, reason = "it reports to the test that started it")]
+fn say(line: &str) {
+    println!("{line}");
 }
 
 /// Makes sandboxes with the mark in its role, and waits.
@@ -29,6 +36,11 @@ pub(crate) async fn host() {
     }
     if std::env::var_os(VISITING).is_some() {
         return visiting_host().await;
+    }
+    if let Ok(base) = std::env::var(BUILDING) {
+        let build = ImageBuild::new().from(base).pull(false).requirements("numpy != 0.0.1");
+        drop(build.run().await);
+        return;
     }
     let mark = std::env::var(ROLE).unwrap();
     let (spec, _) = marked(&mark);
@@ -41,10 +53,7 @@ pub(crate) async fn host() {
         .unwrap();
     let running = session.start("import time\ntime.sleep(600)").await.unwrap();
     let two = Sandbox::create(&backend, spec.clone()).await.unwrap();
-    #[expect(clippy::print_stdout, reason = "it reports to the test that started it")]
-    {
-        println!("{READY}");
-    }
+    say(READY);
     // And one that is just being made when the end comes.
     loop {
         drop(Sandbox::create(&backend, spec.clone()).await);
@@ -78,10 +87,7 @@ async fn leaving_host() {
     let mut running = session.start(code).await.unwrap();
     // What was only admitted ends with its host.
     while !matches!(running.next().await.unwrap().kind, EventKind::Output { .. }) {}
-    #[expect(clippy::print_stdout, reason = "it reports to the test that started it")]
-    {
-        println!("{READY} {} {}", session.id(), running.id());
-    }
+    say(&format!("{READY} {} {}", session.id(), running.id()));
     std::future::pending::<()>().await;
     drop((sandbox, running));
 }
@@ -114,13 +120,11 @@ async fn visiting_host() {
         let session = sandbox.session().await?;
         let sum = value(&session, "1 + 1").await;
         sandbox.close().await?;
+        say(&format!("{IMAGE} {}", engine.provider().image()));
         Ok::<_, Error>(format!("{sum} {:?}", engine.provider().transport()))
     };
     let told = visit.await.unwrap_or_else(|error| format!("{}: {}", error.code(), error.explain()));
-    #[expect(clippy::print_stdout, reason = "it reports to the test that started it")]
-    {
-        println!("{READY} {}", told.replace('\n', " "));
-    }
+    say(&format!("{READY} {}", told.replace('\n', " ")));
 }
 
 /// A host that only visits: a process of the command that `wrap` makes of this program.
@@ -136,10 +140,37 @@ pub(crate) fn visitor(
 
 /// What it tells in the end.
 pub(crate) async fn told(visitor: tokio::process::Child) -> String {
+    told_with_image(visitor).await.0
+}
+
+/// The same, and the image that it took.
+pub(crate) async fn told_with_image(visitor: tokio::process::Child) -> (String, Option<String>) {
     let ran = within(visitor.wait_with_output()).await.unwrap();
     let said = String::from_utf8(ran.stdout).unwrap();
-    let told = said.lines().find_map(|line| line.strip_prefix(READY));
-    told.unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&ran.stderr))).trim().to_owned()
+    let of =
+        |begins| said.lines().find_map(|line| line.strip_prefix(begins)).map(|rest| rest.trim().to_owned());
+    let told = of(READY);
+    let told = told.unwrap_or_else(|| panic!("{said}{}", String::from_utf8_lossy(&ran.stderr)));
+    (told, of(IMAGE))
+}
+
+/// What a host is about when it is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// It makes sandboxes of an image.
+    Sandboxes,
+    /// It makes an image of one.
+    Image,
+}
+
+/// Starts a host at that engine, and does not wait for anything.
+pub(crate) fn begin(deed: Deed, mark: &str, engine: &str, image: &str) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    match deed {
+        Deed::Sandboxes => command.env(ROLE, mark),
+        Deed::Image => command.env(BUILDING, image),
+    };
+    command.env("DOCKER_HOST", engine).env("HIBERNACULUM_IMAGE", image).spawn().unwrap()
 }
 
 /// Starts a host, and waits until its sandboxes are there.

@@ -13,6 +13,7 @@ use crate::scene::{builder, engine, fresh, image, refused, value};
 crate::tests![
     an_image_that_is_not_there_names_the_command_that_makes_one,
     an_image_without_a_usable_python_says_what_was_found,
+    a_python_without_parts_of_its_library_says_which,
     what_an_image_would_do_by_itself_does_not_happen,
 ];
 
@@ -75,6 +76,31 @@ async fn an_image_without_a_usable_python_says_what_was_found() {
     let old = attempt(old).await;
     assert_eq!(old.code(), "sandbox.image_unfit");
     assert!(old.explain().why.contains("CPython 3.7.17"), "{}", old.explain());
+}
+
+async fn a_python_without_parts_of_its_library_says_which() {
+    // What Debian's package `python3-minimal` is: the package with the rest of the library was never there.
+    let minimal = attempt("dpkg --purge --force-depends libpython3.11-stdlib python3.11 libpython3-stdlib python3 2>&1; command -v python3 || ln -s python3.11 /usr/bin/python3").await;
+    assert_eq!(minimal.code(), "sandbox.image_unfit", "{}", minimal.explain());
+    let told = minimal.explain();
+    assert!(
+        told.why.contains("found CPython 3.11.") && told.why.contains(" without the modules `"),
+        "{told}"
+    );
+    assert!(told.why.contains("`json`") && told.how.contains("python3-minimal"), "{told}");
+
+    // What is imported only when it is needed: it would be missed in the middle of somebody's work.
+    let without_asyncio = attempt("rm -r /usr/lib/python3.11/asyncio").await;
+    assert_eq!(without_asyncio.code(), "sandbox.image_unfit", "{}", without_asyncio.explain());
+    assert!(
+        without_asyncio.explain().why.contains("without the module `asyncio`;"),
+        "{}",
+        without_asyncio.explain()
+    );
+
+    let speechless = attempt("rm -r /usr/lib/python3.11/encodings").await;
+    assert_eq!(speechless.code(), "sandbox.image_unfit", "{}", speechless.explain());
+    assert!(speechless.explain().why.contains("without the module `encodings`;"), "{}", speechless.explain());
 }
 
 async fn what_an_image_would_do_by_itself_does_not_happen() {

@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use bollard::query_parameters::TopOptions;
+use hibernaculum_backend_docker::floor::Floor;
 use hibernaculum_core::{
     ByteSize, CrashCause, ExecutionRequest, Limits, RecoveryPolicy, Sandbox, SandboxSpec, SessionSpec,
     StateAfter, Status,
 };
 
-use crate::scene::{container, engine, run, sandbox, shown, value, within};
+use crate::scene::{builder, container, engine, refused, run, sandbox, shown, value, within};
 
 crate::tests![
     a_session_that_takes_all_memory_is_told_as_that,
@@ -16,6 +17,7 @@ crate::tests![
     a_sandbox_whose_own_processes_memory_costs_says_so,
     many_processes_share_one_limit_of_memory,
     a_share_of_the_processors_is_kept,
+    sandboxes_and_bare_containers_run_where_they_are_put,
     a_fork_bomb_reaches_its_limit_and_others_work,
     a_full_disk_is_full_wherever_one_writes,
     files_without_content_are_bounded_too,
@@ -118,6 +120,25 @@ async fn a_share_of_the_processors_is_kept() {
     assert!(tenth < 0.15, "{tenth}");
     // On a machine that is busy with everything else it is far from the whole.
     assert!(whole > 1.5 * tenth, "the control: {whole}");
+}
+
+async fn sandboxes_and_bare_containers_run_where_they_are_put() {
+    const HERE: &str =
+        "import os; open('/run/hibernaculum/cpus', 'w').write(repr(os.sched_getaffinity(0))); print()";
+    let last = engine().info().await.unwrap().ncpu.unwrap() - 1;
+    let put = || builder().cpuset(last.to_string());
+    let backend = put().build().await.unwrap();
+    let sandbox = Sandbox::create(&backend, SandboxSpec::default()).await.unwrap();
+    let session = sandbox.session().await.unwrap();
+    let expected = format!("{{{last}}}");
+    assert_eq!(value(&session, "import os\nos.sched_getaffinity(0)").await, expected);
+    let bare = Floor::new(put()).await.unwrap().bare().await.unwrap();
+    bare.exec(["python3", "-c", HERE]).await.unwrap();
+    let (shared, _) = bare.shared().unwrap();
+    assert_eq!(std::fs::read_to_string(shared.join("cpus")).unwrap(), expected);
+    bare.close().await;
+    let error = refused(builder().cpuset("0;1").build().await.map(drop));
+    assert!(error.code() == "config.invalid" && error.explain().why.contains("0-3,7"), "{}", error.explain());
 }
 
 async fn a_fork_bomb_reaches_its_limit_and_others_work() {

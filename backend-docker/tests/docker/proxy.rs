@@ -14,6 +14,8 @@ pub(crate) enum Mode {
     Pass,
     /// They wait.
     Stall,
+    /// They wait from these words on.
+    StallAt(&'static str),
     /// Connections end, and no new ones begin.
     Cut,
 }
@@ -40,8 +42,8 @@ impl Proxy {
                 }
                 let far = UnixStream::connect(socket()).await.unwrap();
                 let ((near_read, near_write), (far_read, far_write)) = (near.into_split(), far.into_split());
-                tokio::spawn(pump(near_read, far_write, told.subscribe()));
-                tokio::spawn(pump(far_read, near_write, told.subscribe()));
+                tokio::spawn(pump(near_read, far_write, Arc::clone(&told)));
+                tokio::spawn(pump(far_read, near_write, Arc::clone(&told)));
             }
         });
         Self { mode, path, _scene: scene, serving }
@@ -53,6 +55,11 @@ impl Proxy {
 
     pub(crate) fn set(&self, mode: Mode) {
         self.mode.send_replace(mode);
+    }
+
+    /// Waits until the words have come that it stalls at.
+    pub(crate) async fn stalled(&self) {
+        self.mode.subscribe().wait_for(|mode| *mode == Mode::Stall).await.unwrap();
     }
 }
 
@@ -72,13 +79,19 @@ pub(crate) fn socket() -> PathBuf {
 async fn pump(
     mut from: tokio::net::unix::OwnedReadHalf,
     mut to: tokio::net::unix::OwnedWriteHalf,
-    mut mode: watch::Receiver<Mode>,
+    modes: Arc<watch::Sender<Mode>>,
 ) {
     let mut bytes = vec![0; 64 * 1024];
-    let mut cut = mode.clone();
+    let (mut mode, mut cut) = (modes.subscribe(), modes.subscribe());
     let moving = async {
         loop {
             let count = from.read(&mut bytes).await.unwrap_or_default();
+            let said = String::from_utf8_lossy(&bytes[..count]);
+            modes.send_if_modified(|mode| {
+                let is_met = matches!(*mode, Mode::StallAt(words) if said.contains(words));
+                *mode = if is_met { Mode::Stall } else { *mode };
+                is_met
+            });
             if mode.wait_for(|mode| *mode != Mode::Stall).await.is_err() || count == 0 {
                 let _ = to.shutdown().await;
                 return;

@@ -149,3 +149,14 @@ fn sessions(bench: &Bench, is_beside_an_exec: bool) -> Result<Taken, Trouble> {
     product.close()?;
     taken
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_figures_of_both_ways_have_the_same_names() {
+        let [socket, exec] = [SOCKET, EXEC].map(|figures| figures.map(|figure| figure.name));
+        assert_eq!(socket, exec);
+    }
+}

@@ -13,7 +13,8 @@ use crate::place::BackendArgs;
 const EXAMPLES: &str = "\
 Examples:
   hib bench                               a quick selection, within a minute
-  taskset --cpu-list 0 hib bench          the same on one core, as the targets of latencies are meant
+  taskset --cpu-list 0 hib bench          the same on one core, as the targets of latencies are meant; so are
+                                          containers then, the product's and its floor's
   hib bench --what roundtrip,idle_plain   two figures
   hib bench --what all --json             everything, as one JSON object
 
@@ -61,7 +62,7 @@ impl BenchArgs {
         self.what.iter().any(|name| name != "all")
     }
 
-    /// The figures that this backend is held to.
+    /// The figures that this backend is held to, as far as can be told before it is there.
     #[cfg_attr(
         not(feature = "docker"),
         expect(
@@ -70,29 +71,22 @@ impl BenchArgs {
             reason = "with the feature it can fail, and looks"
         )
     )]
-    fn all(&self) -> Result<&'static [Figure], Failure> {
+    pub(super) fn all(&self) -> Result<&'static [Figure], Failure> {
         #[cfg(feature = "docker")]
-        if self.backend.docker()?.is_some() {
+        if self.backend.is_docker() {
             return Ok(hibernaculum_benches::docker_figures(self.backend.transport()?));
         }
         Ok(FIGURES)
     }
 
-    /// Gives what floors of this backend need.
+    /// How the Docker backend is built, where that is meant.
     #[cfg(feature = "docker")]
-    pub(super) fn equip(
-        &self,
-        bench: hibernaculum_benches::Bench,
-    ) -> Result<hibernaculum_benches::Bench, Failure> {
-        Ok(match self.backend.docker()? {
-            Some(builder) => bench.with_docker(builder),
-            None => bench,
-        })
+    pub(super) fn docker(&self) -> Result<Option<hibernaculum::DockerBackendBuilder>, Failure> {
+        self.backend.is_docker().then(|| self.backend.docker()).transpose()
     }
 
-    /// The figures that are meant, each once, in the order of the list.
-    pub(super) fn figures(&self) -> Result<Vec<&'static Figure>, Failure> {
-        let all = self.all()?;
+    /// Those of all that are meant, each once, in the order of the list.
+    pub(super) fn figures(&self, all: &'static [Figure]) -> Result<Vec<&'static Figure>, Failure> {
         let names: Vec<&str> = self.what.iter().map(|name| name.trim()).collect();
         for name in &names {
             if *name != "all" && !all.iter().any(|figure| figure.name == *name) {
@@ -138,7 +132,8 @@ mod tests {
 
     fn names(line: &[&str]) -> Result<Vec<&'static str>, Failure> {
         let words = std::iter::once("bench").chain(line.iter().copied());
-        let figures = Line::try_parse_from(words).unwrap().bench.figures()?;
+        let args = Line::try_parse_from(words).unwrap().bench;
+        let figures = args.figures(args.all()?)?;
         Ok(figures.iter().map(|figure| figure.name).collect())
     }
 

@@ -15,6 +15,8 @@ use std::path::Path;
 
 use hibernaculum_benches::{Bench, Figure, Machine, Measured, Noise, Report, Skipped, Trouble};
 
+use tokio::runtime::Runtime;
+
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::{Progress, say};
@@ -23,9 +25,11 @@ pub(crate) use args::BenchArgs;
 
 /// The whole of `hib bench`.
 pub(crate) fn bench(args: &BenchArgs) -> Result<Exit, Failure> {
-    let figures = args.figures()?;
+    // Of containers they are those of one way or the other, by the same names: which one is known when a sandbox is there.
+    let figures = args.figures(args.all()?)?;
     let (report, failure) = match open(args) {
         Ok(bench) => {
+            let figures = args.figures(bench.figures())?;
             let taken = run(&bench, &figures, args.json);
             let closed = bench.close().map_err(told);
             let (report, failure) = taken?;
@@ -51,19 +55,24 @@ pub(crate) fn bench(args: &BenchArgs) -> Result<Exit, Failure> {
 
 fn open(args: &BenchArgs) -> Result<Bench, Failure> {
     let runtime = Bench::runtime().map_err(told)?;
-    let backend = runtime.block_on(args.backend())?;
-    let bench = Bench::open(args.backend_name(), backend, runtime).map_err(told)?;
-    let bench = bench.with_program(std::env::current_exe().ok()).with_store(args.store()?);
+    let bench = begin(args, runtime)?;
+    Ok(bench.with_program(std::env::current_exe().ok()).with_store(args.store()?))
+}
+
+fn begin(args: &BenchArgs, runtime: Runtime) -> Result<Bench, Failure> {
     #[cfg(feature = "docker")]
-    let bench = args.equip(bench)?;
-    Ok(bench)
+    if let Some(builder) = args.docker()? {
+        return Bench::open_docker(args.backend_name(), builder, runtime).map_err(told);
+    }
+    let backend = runtime.block_on(args.backend())?;
+    Bench::open(args.backend_name(), backend, runtime).map_err(told)
 }
 
 /// Takes the figures, and tells each as it comes, unless all of it is wanted as JSON. Gives the first failure besides: it costs its figure, and no other.
 fn run(bench: &Bench, figures: &[&Figure], is_json: bool) -> Result<(Report, Option<Failure>), Failure> {
     let progress = Progress::of(figures.len());
     let show = |text: &str| if is_json { Ok(()) } else { progress.aside(|| say(text)) };
-    let machine = Machine::here(bench.python());
+    let machine = Machine::here(bench.python()).with_containers_on(bench.container_cpus());
     show(&table::head(&machine))?;
     let before = Noise::now(bench.python()).map_err(told)?;
     let measure = |figure: &Figure| {

@@ -4,10 +4,13 @@ use hibernaculum_benches::{Machine, Measured, Noise};
 
 /// The machine, and the names of the columns.
 pub(super) fn head(machine: &Machine) -> String {
-    let Machine { cpu, cores, memory_mib, kernel, python, release_build, .. } = machine;
+    let Machine { cpu, cores, container_cpus, memory_mib, kernel, python, release_build, .. } = machine;
     let python = python.lines().next().unwrap_or_default();
+    let containers = container_cpus.as_ref().map_or_else(String::new, |cpus| {
+        format!("Containers, the floors' as well, are where this `hib` is: processor {cpus}\n")
+    });
     let mut text = format!(
-        "{cpu}, {cores} {}, {memory_mib} MiB, Linux {kernel}\nPython {python}\n",
+        "{cpu}, {cores} {}, {memory_mib} MiB, Linux {kernel}\nPython {python}\n{containers}",
         if *cores == 1 { "core" } else { "cores" }
     );
     if !release_build {

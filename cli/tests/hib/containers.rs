@@ -10,7 +10,7 @@ use crate::driver::{Ran, hib};
 use crate::stdio::Client;
 
 /// The image that tests run in. Where there is none a test says so, and fails instead where `HIBERNACULUM_REQUIRE` names `docker`.
-fn image() -> Option<String> {
+pub(crate) fn image() -> Option<String> {
     let image = std::env::var("HIBERNACULUM_IMAGE").ok().filter(|name| !name.is_empty());
     if image.is_none() {
         let reason = "HIBERNACULUM_IMAGE names no image to make sandboxes of";
@@ -27,7 +27,7 @@ fn image() -> Option<String> {
 }
 
 /// `hib`, told of that image by its environment.
-fn docker(image: &str, words: &[&str]) -> Ran {
+pub(crate) fn docker(image: &str, words: &[&str]) -> Ran {
     hib([])
         .command(|command| {
             command.args(words).env("HIBERNACULUM_IMAGE", image);
@@ -36,7 +36,7 @@ fn docker(image: &str, words: &[&str]) -> Ran {
 }
 
 /// What the engine's own program says.
-fn engine(words: &[&str]) -> Result<String, String> {
+pub(crate) fn engine(words: &[&str]) -> Result<String, String> {
     let ran = Command::new("docker").args(words).output().unwrap();
     let (said, complaint) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     if ran.status.success() { Ok(said.trim().to_owned()) } else { Err(complaint.into_owned()) }
@@ -223,35 +223,6 @@ fn doctor_tells_of_the_engine_and_the_image() {
     let report: Value = serde_json::from_str(&without.stdout).unwrap();
     let check = report["checks"].as_array().unwrap().iter().find(|check| check["name"] == "image").unwrap();
     assert_eq!((&check["status"], &check["mend"]), (&"limited".into(), &"hib image build".into()), "{check}");
-}
-
-/// Each figure by itself: all of them take longer than one line of `hib` may.
-#[test]
-fn bench_measures_containers_over_either_transport() {
-    let Some(image) = image() else { return };
-    for (transport, figure) in ["socket", "exec"]
-        .into_iter()
-        .flat_map(|way| ["create", "roundtrip", "session_pandas"].map(|figure| (way, figure)))
-    {
-        let line = ["bench", "--backend", "docker", "--transport", transport, "--what", figure, "--json"];
-        let ran = docker(&image, &line);
-        assert_eq!(ran.code, Some(0), "{transport}: {ran:?}");
-        let report: Value = serde_json::from_str(&ran.stdout).unwrap();
-        let result = &report["results"][0];
-        assert_eq!(
-            (&result["name"], &report["skipped"]),
-            (&figure.into(), &json!([])),
-            "{transport}: {report:#}"
-        );
-        assert!(result["p50"].as_f64().unwrap() > 0.0, "{transport}: {result}");
-        // What stands beside no floor has a bound of its own.
-        let has_floor = (transport, figure) != ("socket", "session_pandas");
-        assert_eq!(
-            result["floor_p50"].as_f64().is_some_and(|floor| floor > 0.0),
-            has_floor,
-            "{transport}: {result}"
-        );
-    }
 }
 
 #[test]

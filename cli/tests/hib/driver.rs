@@ -102,6 +102,12 @@ impl Running {
         self
     }
 
+    /// Its number.
+    #[cfg(feature = "docker")]
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The most memory that it has had so far, in bytes.
     pub(crate) fn peak_memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

@@ -7,6 +7,8 @@ mod branch;
 mod checkpoint;
 mod config;
 #[cfg(feature = "docker")]
+mod container_figures;
+#[cfg(feature = "docker")]
 mod containers;
 mod docs;
 mod docs_shell;

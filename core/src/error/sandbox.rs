@@ -84,8 +84,8 @@ error_family! {
         } => {
             code: "sandbox.image_unfit",
             what: "sandboxes cannot be made of the image {image}",
-            why: "found {found}; the runner needs `python3` along PATH to be CPython 3.8 or newer",
-            how: "name another image, or make one with `hib image build`",
+            why: "found {found}; the runner needs `python3` along PATH to be CPython 3.8 or newer, with its standard library",
+            how: "name another image, make one with `hib image build`, or install the whole of Python in this one (of Debian and Ubuntu: `python3`, not `python3-minimal` alone)",
             retry: Retry::Never,
             test: "docker: an_image_without_a_usable_python_says_what_was_found",
         }
