@@ -48,6 +48,7 @@ mod grammar_tests;
 mod harness;
 #[cfg(test)]
 mod harness_tests;
+pub mod polls;
 mod prelude;
 mod python;
 mod require;
