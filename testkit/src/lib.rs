@@ -59,6 +59,7 @@ mod table;
 mod transcript;
 mod verdict;
 mod watch;
+mod watchdog;
 
 pub use case::{Case, Need};
 pub use context::{Context, eventually};
