@@ -201,7 +201,7 @@ pub trait SandboxCheckpoints: Send + Sync {
     ///
     /// # Cancel safety
     ///
-    /// The checkpoint may have been made when the future is dropped; it is listed then.
+    /// The checkpoint may have been made when the future is dropped; it is listed then, and is what the session's state goes on from.
     async fn checkpoint(
         &self,
         session: &SessionId,
@@ -248,7 +248,7 @@ pub trait SandboxCheckpoints: Send + Sync {
     ///
     /// # Cancel safety
     ///
-    /// The session is in one of the two states when the future is dropped, never between.
+    /// The session is in one of the two states when the future is dropped, never between; [`SessionInfo::checkpoint`] tells which.
     async fn restore(&self, session: &SessionId, checkpoint: &CheckpointId) -> Result<(), Error> {
         let _ = (session, checkpoint);
         Err(Unsupported::feature(self.checkpoints_backend(), Feature::LiveCheckpoints).into())
@@ -268,7 +268,7 @@ pub trait SandboxCheckpoints: Send + Sync {
     ///
     /// # Cancel safety
     ///
-    /// The session may have been opened when the future is dropped; it is listed then.
+    /// A session whose opening is given up is closed by the backend.
     async fn branch(&self, checkpoint: &CheckpointId, spec: SessionSpec) -> Result<SessionInfo, Error> {
         let _ = (checkpoint, spec);
         Err(Unsupported::feature(self.checkpoints_backend(), Feature::Branches).into())
@@ -379,7 +379,7 @@ pub trait SandboxCheckpoints: Send + Sync {
     ///
     /// # Cancel safety
     ///
-    /// The session is open as before, or saved and closed.
+    /// When the future is dropped, the session is open as before and was not saved, or it is saved and closed, soon: not one without the other.
     async fn hibernate(
         &self,
         session: &SessionId,
@@ -403,7 +403,7 @@ pub trait SandboxCheckpoints: Send + Sync {
     ///
     /// # Cancel safety
     ///
-    /// It may have been committed when the future is dropped.
+    /// It may have been committed when the future is dropped, whole or not at all. Asked again, it is, or [`crate::SessionError::NoTransaction`] tells what it was.
     async fn commit(&self, session: &SessionId, execution: &ExecutionId) -> Result<(), Error> {
         let _ = (session, execution);
         Err(Unsupported::feature(self.checkpoints_backend(), Feature::MemoryTransactions).into())
@@ -423,7 +423,8 @@ pub trait SandboxCheckpoints: Send + Sync {
     ///
     /// # Cancel safety
     ///
-    /// It may have been rolled back when the future is dropped.
+    /// It may have been rolled back when the future is dropped, whole or not at all. Asked again, it is, or [`crate::SessionError::NoTransaction`] tells what it
+    /// was.
     async fn rollback(&self, session: &SessionId, execution: &ExecutionId) -> Result<(), Error> {
         let _ = (session, execution);
         Err(Unsupported::feature(self.checkpoints_backend(), Feature::MemoryTransactions).into())

@@ -15,10 +15,13 @@ use crate::require::Requirements;
 use crate::scale::Setting;
 use crate::stage::{Clock, Setter, Stage, play};
 use crate::table::Table;
-use crate::verdict::{DEADLINE, Verdict, check_among};
+use crate::verdict::{AFTERMATH, DEADLINE, Verdict, check_among};
+use crate::watchdog::{Watchdog, Watched, end_the_process};
 
 /// How many cases run on one backend at a time.
 const AT_ONCE: usize = 4;
+/// After how long a case is overdue that its own deadline, and that of its aftermath, should have ended.
+const OVERDUE: Duration = DEADLINE.saturating_add(AFTERMATH).saturating_add(Duration::from_secs(30));
 
 /// A backend that is held to the suite, or the reason why it cannot be.
 pub struct Subject {
@@ -121,7 +124,8 @@ pub fn run(
     let smoke = std::env::var_os("HIBERNACULUM_SMOKE").is_some_and(|value| !value.is_empty() && value != "0");
     let suite: Vec<&Case> = cases::all().filter(|case| case.smoke || !smoke).collect();
     let table = Arc::new(Table::default());
-    let trials = trials(arguments, &suite, subjects, requirements, runtime, &table);
+    let watchdog = Arc::new(Watchdog::start(OVERDUE, end_the_process));
+    let trials = trials(arguments, &suite, subjects, requirements, runtime, (&table, &watchdog));
     let Closing { conclusion, table, complaints } = conclude(arguments, trials, &table);
     if let Some(table) = table {
         #[expect(clippy::print_stdout, reason = "a test binary speaks to people")]
@@ -166,7 +170,7 @@ pub(crate) fn trials(
     subjects: Vec<Subject>,
     requirements: &Requirements,
     runtime: &Handle,
-    table: &Arc<Table>,
+    (table, watchdog): (&Arc<Table>, &Arc<Watchdog>),
 ) -> Vec<Trial> {
     let mut trials = Vec::new();
     for subject in subjects {
@@ -181,6 +185,7 @@ pub(crate) fn trials(
                 requirements: requirements.clone(),
                 permits: Arc::clone(&permits),
                 table: Arc::clone(table),
+                watchdog: Arc::clone(watchdog),
             };
             // nextest learns from the list what does not apply. Here it is the run that tells, because it can tell the reason.
             let listed = arguments.list || arguments.ignored;
@@ -203,6 +208,7 @@ struct Attempt {
     requirements: Requirements,
     permits: Arc<Semaphore>,
     table: Arc<Table>,
+    watchdog: Arc<Watchdog>,
 }
 
 impl Attempt {
@@ -218,7 +224,10 @@ impl Attempt {
 
     fn run(self, runtime: &Handle) -> Result<Completion, Failed> {
         let verdict = match &self.backend {
-            Source::PerCase(set, clock) => self.demand(play(self.case, set, *clock, &self.setting, DEADLINE)),
+            Source::PerCase(set, clock) => {
+                let _watched = self.watched();
+                self.demand(play(self.case, set, *clock, &self.setting, DEADLINE))
+            }
             _ => runtime.block_on(self.verdict()),
         };
         self.table.count(&self.subject, self.bound, self.case, &verdict);
@@ -234,6 +243,7 @@ impl Attempt {
             Source::Shared(backend) => {
                 // The semaphore is never closed; without a permit the case would only run beside more others.
                 let _permit = self.permits.acquire().await.ok();
+                let _watched = self.watched();
                 check_among(self.case, backend, &self.setting, DEADLINE).await
             }
             Source::Missing(reason) => Verdict::NotApplicable {
@@ -245,6 +255,10 @@ impl Attempt {
             }
         };
         self.demand(verdict)
+    }
+
+    fn watched(&self) -> Watched {
+        self.watchdog.watch(format!("{}::{}", self.subject, self.case.name))
     }
 
     /// What is demanded may not be missing.

@@ -1,6 +1,6 @@
 //! The harness, held to its own word: what a case may do, and what a run then says.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use hibernaculum_core::{Backend, Sandbox, Session};
@@ -13,6 +13,7 @@ use crate::prelude::*;
 use crate::stage::{Clock, Stage};
 use crate::table::Table;
 use crate::verdict::{Verdict, check, check_within};
+use crate::watchdog::{Watchdog, end_the_process};
 use crate::{Case, Requirements};
 
 mod suite {
@@ -29,6 +30,21 @@ mod suite {
         a_case_that_leaks_a_sandbox,
         a_case_with_a_broken_stream,
         a_case_that_panics,
+        a_case_that_blocks_its_thread,
+    }
+
+    /// Whether a thread that is blocked may go on.
+    pub(super) static MAY_GO_ON: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+    #[expect(clippy::unused_async, reason = "that is what it is tried with")]
+    async fn a_case_that_blocks_its_thread(_: &Context) -> Outcome {
+        let (may_go_on, changed) = &MAY_GO_ON;
+        let patience = Duration::from_secs(60);
+        let waiting =
+            changed.wait_timeout_while(may_go_on.lock().unwrap(), patience, |may_go_on| !*may_go_on);
+        let is_late = waiting.unwrap().1.timed_out();
+        ensure_eq("whether nobody came", is_late, false)?;
+        Ok(())
     }
 
     async fn a_case_that_holds(cx: &Context) -> Outcome {
@@ -175,7 +191,10 @@ fn tally(
     let logfile = ["--logfile", log.path().to_str().unwrap()];
     let arguments = Arguments::from_iter([&["suite"], arguments, &logfile].concat());
     let (table, requirements) = (Arc::new(Table::default()), Requirements::parse(requirements));
-    let trials = trials(&arguments, &suite, vec![subject], &requirements, runtime.handle(), &table);
+    // Who is overdue fails the test by itself.
+    let watchdog = Arc::new(Watchdog::start(Duration::from_mins(2), end_the_process));
+    let both = (&table, &watchdog);
+    let trials = trials(&arguments, &suite, vec![subject], &requirements, runtime.handle(), both);
     let closing = conclude(&arguments, trials, &table);
     let told = closing.conclusion;
     let text = std::fs::read_to_string(log.path()).unwrap()
@@ -238,6 +257,27 @@ fn a_missing_backend_is_told_with_its_reason_and_fails_where_it_is_demanded() {
     assert!(text.contains("ignored (not applicable: no engine answers)"), "{text}");
     let (_, failed, _, text) = tally(&names, missing(), "docker", &[]);
     assert_eq!(failed, 1, "{text}");
+}
+
+#[test]
+fn a_case_that_blocks_its_thread_is_named_and_ended() {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let watchdog = Arc::new(Watchdog::start(Duration::from_millis(300), |report| {
+        // In the place of the process' end.
+        let _ = tell.send(report);
+        *suite::MAY_GO_ON.0.lock().unwrap() = true;
+        suite::MAY_GO_ON.1.notify_all();
+    }));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let arguments = Arguments::from_iter(["suite", "--quiet"]);
+    let (table, requirements) = (Arc::new(Table::default()), Requirements::parse(""));
+    let (suite, subject) = ([case("a_case_that_blocks_its_thread")], Subject::new("mine", fake()));
+    let both = (&table, &watchdog);
+    let trials = trials(&arguments, &suite, vec![subject], &requirements, runtime.handle(), both);
+    let closing = conclude(&arguments, trials, &table);
+    assert_eq!(closing.conclusion.num_passed, 1, "it went on when somebody came");
+    let report = told.blocking_recv().unwrap();
+    assert!(report.contains("  mine::a_case_that_blocks_its_thread, for "), "{report}");
 }
 
 #[test]

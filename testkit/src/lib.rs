@@ -48,6 +48,7 @@ mod grammar_tests;
 mod harness;
 #[cfg(test)]
 mod harness_tests;
+pub mod polls;
 mod prelude;
 mod python;
 mod require;
@@ -58,6 +59,7 @@ mod table;
 mod transcript;
 mod verdict;
 mod watch;
+mod watchdog;
 
 pub use case::{Case, Need};
 pub use context::{Context, eventually};

@@ -9,6 +9,7 @@
     reason = "a test may fail loudly, and so may what tests share"
 )]
 
+mod cancel;
 mod checkpoints;
 mod directories;
 mod ends;

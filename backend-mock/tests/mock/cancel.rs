@@ -1,9 +1,6 @@
 //! Names, files, checkpoints and executions that are taken up again: each call is dropped at every point at which it can be. The session goes on, and
 //! nothing is left of what was given up. `engine/tests/engine/cancel.rs` does the same to executions, questions, sandboxes and sessions.
 
-use std::future::{IntoFuture, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +9,7 @@ use hibernaculum_backend_mock::{Script, when};
 use hibernaculum_core::{
     ByteSize, CheckpointKind, CheckpointRequest, Error, NamespaceFilter, ReprLimits, SessionState,
 };
+use hibernaculum_testkit::polls::{polled, step_by_step};
 
 use crate::scene::{Scene, scene};
 
@@ -27,30 +25,6 @@ fn script() -> Script {
         when("print('seen')").prints("seen\n").any_times(),
         when("sleep").waits(Duration::from_mins(10)).any_times(),
     ])
-}
-
-/// Runs a test so that no more than one task gets a turn between two polls of it, under a clock that stands still: what is dropped is dropped between
-/// any two steps of those who serve it.
-fn step_by_step(test: impl Future<Output = ()>) {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    runtime.enable_all().start_paused(true).event_interval(1).build().unwrap().block_on(test);
-}
-
-/// Polls `future` at most so many times and drops it; what it gave, if it was done by then.
-async fn polled<F: IntoFuture>(future: F, polls: usize) -> Option<F::Output> {
-    let mut future = pin!(future.into_future());
-    let mut left = polls;
-    poll_fn(|cx| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        let poll = future.as_mut().poll(cx).map(Some);
-        // Somebody else gets a turn before the next poll, whether or not something woke this one.
-        cx.waker().wake_by_ref();
-        poll
-    })
-    .await
 }
 
 /// Drops a call after no poll, after one, and so on until it is done before it is dropped. Each time the session goes on, and `look` is told whether

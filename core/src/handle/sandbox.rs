@@ -202,11 +202,18 @@ impl Sandbox {
     ///
     /// # Cancel safety
     ///
-    /// It is released all the same when the future is dropped.
-    pub async fn release(mut self) -> Result<(), Error> {
-        self.backend.release(&self.id).await?;
-        self.owned = false;
-        Ok(())
+    /// It is released all the same when the future is dropped; before its first poll it is left as [`Sandbox::keep`] leaves it. It is not ended.
+    pub fn release(self) -> impl Future<Output = Result<(), Error>> + Send {
+        let backend = Arc::clone(&self.backend);
+        // Here, and not with the first poll: to drop the future is not to drop the handle.
+        let id = self.keep();
+        async move {
+            let released = backend.release(&id).await;
+            if released.is_err() {
+                backend.abandon(&id);
+            }
+            released
+        }
     }
 
     /// Ends the sandbox with everything in it, and waits until nothing is left.

@@ -28,7 +28,7 @@ impl Session {
     ///
     /// # Cancel safety
     ///
-    /// The checkpoint may have been made when the future is dropped; it is listed then.
+    /// The checkpoint may have been made when the future is dropped; it is listed then, and is what the state goes on from.
     pub async fn checkpoint(&self, request: CheckpointRequest) -> Result<CheckpointInfo, Error> {
         self.backend().checkpoint(&self.id(), request).await
     }
@@ -87,11 +87,16 @@ impl Session {
     ///
     /// # Cancel safety
     ///
-    /// The session is open as before, or saved and closed.
-    pub async fn hibernate(self, request: CheckpointRequest) -> Result<CheckpointInfo, Error> {
+    /// When the future is dropped, the session is open as before and was not saved, or it is saved and closed, soon. Open, it is nobody's:
+    /// [`Session::of`] takes it up.
+    pub fn hibernate(
+        self,
+        request: CheckpointRequest,
+    ) -> impl Future<Output = Result<CheckpointInfo, Error>> + Send {
         let backend = Arc::clone(self.backend());
+        // Here, and not with the first poll: to drop the future is not to drop the handle.
         let id = self.keep();
-        backend.hibernate(&id, request).await
+        async move { backend.hibernate(&id, request).await }
     }
 }
 

@@ -30,7 +30,7 @@ impl Session {
     ///
     /// # Cancel safety
     ///
-    /// It may have been committed when the future is dropped.
+    /// It may have been committed when the future is dropped, whole or not at all.
     pub async fn commit(&self, execution: &ExecutionId) -> Result<(), Error> {
         self.backend().commit(&self.id(), execution).await
     }
@@ -49,7 +49,7 @@ impl Session {
     ///
     /// # Cancel safety
     ///
-    /// It may have been rolled back when the future is dropped.
+    /// It may have been rolled back when the future is dropped, whole or not at all.
     pub async fn rollback(&self, execution: &ExecutionId) -> Result<(), Error> {
         self.backend().rollback(&self.id(), execution).await
     }
@@ -73,7 +73,7 @@ impl Session {
     ///
     /// # Cancel safety
     ///
-    /// The session may have been opened when the future is dropped; it is listed then.
+    /// Nothing is left when the future is dropped.
     pub async fn branch(&self, checkpoint: &CheckpointId) -> Result<Self, Error> {
         self.branch_with(checkpoint, SessionSpec::default()).await
     }
@@ -94,7 +94,7 @@ impl Session {
     ///
     /// # Cancel safety
     ///
-    /// The session may have been opened when the future is dropped; it is listed then.
+    /// Nothing is left when the future is dropped.
     pub async fn branch_with(&self, checkpoint: &CheckpointId, spec: SessionSpec) -> Result<Self, Error> {
         let info = self.backend().branch(checkpoint, spec).await?;
         Ok(Self::owning(Arc::clone(self.backend()), info.id))

@@ -94,11 +94,11 @@ impl<P: Provider> SandboxCheckpoints for Engine<P> {
             return self.delete_portable(checkpoint).await;
         }
         self.inner.features.require(Feature::LiveCheckpoints)?;
-        let forgotten = self.inner.registry().live.forget(*checkpoint);
-        if let Some(live) = forgotten
-            && let Ok(sandbox) = self.inner.sandbox(live.sandbox)
-        {
-            sandbox.drop_live(*checkpoint).await;
+        let Ok(live) = self.inner.live(*checkpoint) else { return Ok(()) };
+        let forget = || drop(self.inner.registry().live.forget(*checkpoint));
+        match self.inner.sandbox(live.sandbox) {
+            Ok(sandbox) => sandbox.drop_live(*checkpoint, forget).await,
+            Err(_) => forget(),
         }
         Ok(())
     }

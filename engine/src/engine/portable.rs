@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::{Engine, Inner};
 use crate::config::EngineConfig;
+use crate::failure;
 use crate::provider::Provider;
 use crate::session::{Afterword, Port, describe};
 
@@ -66,23 +67,20 @@ impl<P: Provider> Engine<P> {
         session: &SessionId,
         request: CheckpointRequest,
     ) -> Result<CheckpointInfo, Error> {
-        let port = self.inner.port(*session)?;
-        let record = self.saved(&port, request).await?;
-        Ok(record.info)
+        let saved = self.saved(self.inner.port(*session)?, request).await?;
+        let inner = Arc::clone(&self.inner);
+        // Once it is on its way it is published and gone on from, whoever waits: not one without the other.
+        let publishing = self.inner.runtime.spawn(async move { saved.publish(&inner).await });
+        publishing.await.map_err(|_| failure::ended("publishing a checkpoint"))?
     }
 
-    /// Saves and publishes a session's state.
-    async fn saved(&self, port: &Port, request: CheckpointRequest) -> Result<CheckpointRecord, Error> {
+    /// Saves a session's state: what is to be published.
+    async fn saved(&self, port: Arc<Port>, request: CheckpointRequest) -> Result<Publication, Error> {
         let writer = self.inner.store()?.begin().await?;
         // A session whose process dies meanwhile goes back to this one.
         let (noted, afterword) = oneshot::channel();
-        let record = self.recorded(port, request, &writer, Some(afterword)).await?;
-        writer.publish_checkpoint(&record).await?;
-        port.note_line(record.info.id);
-        port.go_on_from(record.info.id);
-        drop::<oneshot::Sender<()>>(noted);
-        self.inner.tidy();
-        Ok(record)
+        let record = self.recorded(&port, request, &writer, Some(afterword)).await?;
+        Ok(Publication { port, writer, record, _noted: noted })
     }
 
     /// Saves a session's state, and publishes nothing.
@@ -117,13 +115,8 @@ impl<P: Provider> Engine<P> {
     async fn loaded(&self, port: &Port, record: CheckpointRecord) -> Result<(), Error> {
         let (store, checkpoint) = (self.inner.store()?, record.info.id);
         let timeout = Timeout::After(CheckpointRequest::TIMEOUT);
-        let (noted, afterword) = oneshot::channel();
-        let restored = port.load(store, record, timeout, Some(afterword)).await?;
-        port.note_line(checkpoint);
-        port.go_on_from(checkpoint);
-        drop::<oneshot::Sender<()>>(noted);
+        let restored = port.load(store, record, timeout).await?;
         tracing::debug!(%checkpoint, count = restored.count, warnings = ?restored.warnings, "restored");
-        port.warn(restored.warnings);
         Ok(())
     }
 
@@ -193,10 +186,16 @@ impl<P: Provider> Engine<P> {
     ) -> Result<CheckpointInfo, Error> {
         let port = self.inner.port(*session)?;
         let seal = port.seal()?;
-        let record = self.saved(&port, request).await?;
-        self.close_session(session).await?;
-        drop(seal);
-        Ok(record.info)
+        let saved = self.saved(Arc::clone(&port), request).await?;
+        let inner = Arc::clone(&self.inner);
+        // Once it is on its way it is published and the session closed, whoever waits: not one without the other. It is not opened in between.
+        let falling_asleep = self.inner.runtime.spawn(async move {
+            let info = saved.publish(&inner).await?;
+            inner.close(&port).await;
+            drop(seal);
+            Ok(info)
+        });
+        falling_asleep.await.map_err(|_| failure::ended("putting a session to sleep"))?
     }
 
     pub(super) async fn portable_of(&self, session: &SessionId) -> Result<Vec<CheckpointInfo>, Error> {
@@ -215,6 +214,26 @@ impl<P: Provider> Engine<P> {
 
     pub(super) async fn delete_portable(&self, checkpoint: &CheckpointId) -> Result<(), Error> {
         self.inner.store()?.delete_checkpoint(checkpoint).await.map(drop)
+    }
+}
+
+/// A state that was saved, and of which nobody knows yet.
+struct Publication {
+    port: Arc<Port>,
+    writer: Arc<dyn CheckpointWriter>,
+    record: CheckpointRecord,
+    /// Its end tells that it is known what became of it.
+    _noted: oneshot::Sender<()>,
+}
+
+impl Publication {
+    /// Publishes it, and has the session go on from it.
+    async fn publish<P: Provider>(self, inner: &Inner<P>) -> Result<CheckpointInfo, Error> {
+        self.writer.publish_checkpoint(&self.record).await?;
+        self.port.note_line(self.record.info.id);
+        self.port.go_on_from(self.record.info.id);
+        inner.tidy();
+        Ok(self.record.info)
     }
 }
 

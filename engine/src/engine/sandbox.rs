@@ -168,9 +168,13 @@ impl<P: Provider> Sandbox<P> {
         self.live_limits
     }
 
-    /// Ends a live checkpoint. Where control is gone, it is gone too.
-    pub(super) async fn drop_live(&self, checkpoint: CheckpointId) {
-        let _ = self.orders.send(Order::Drop { checkpoint }).await;
+    /// Ends a live checkpoint, which is forgotten in the same step: it is either known still, or ended. Where control is gone, it is gone too.
+    pub(super) async fn drop_live(&self, checkpoint: CheckpointId, forget: impl FnOnce() + Send) {
+        let order = self.orders.reserve().await;
+        forget();
+        if let Ok(order) = order {
+            order.send(Order::Drop { checkpoint });
+        }
     }
 
     /// Which live checkpoints are there, and what they take.

@@ -1,10 +1,7 @@
 //! Executions, questions, sandboxes and sessions are dropped at every point at which they can be: nothing is stranded, and the session goes on.
 //! `backend-mock/tests/mock/cancel.rs` does the same to names, files, checkpoints and executions that are taken up again.
 
-use std::future::{Future, IntoFuture, poll_fn};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use crate::scripted::{Lie, Scripted};
@@ -13,33 +10,10 @@ use hibernaculum_core::{
     SessionState,
 };
 use hibernaculum_engine::Engine;
+use hibernaculum_testkit::polls::{polled, step_by_step};
 
 /// More polls than any call of the contract takes over this backend.
 const POLLS: usize = 300;
-
-/// Runs a test so that no more than one task gets a turn between two polls of it, under a clock that stands still: what is dropped is dropped between
-/// any two steps of those who serve it.
-fn step_by_step(test: impl Future<Output = ()>) {
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    runtime.enable_all().start_paused(true).event_interval(1).build().unwrap().block_on(test);
-}
-
-/// Polls `future` at most so many times and drops it; what it gave, if it was done by then.
-async fn polled<F: IntoFuture>(future: F, polls: usize) -> Option<F::Output> {
-    let mut future = pin!(future.into_future());
-    let mut left = polls;
-    poll_fn(|cx| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        let poll = future.as_mut().poll(cx).map(Some);
-        // Somebody else gets a turn before the next poll, whether or not something woke this one.
-        cx.waker().wake_by_ref();
-        poll
-    })
-    .await
-}
 
 /// With the most polls a call is done before it is dropped: so it was dropped at every poll.
 fn ends_in_the_end(is_done: bool, polls: usize) {

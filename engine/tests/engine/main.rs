@@ -8,6 +8,7 @@
 )]
 
 mod cancel;
+mod lingering;
 mod lying;
 mod revived;
 mod scripted;

@@ -1,6 +1,6 @@
 //! A runner in Rust, over in-memory streams: it answers what its script says, and breaks whatever promise a test wants broken.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use hibernaculum_core::{Error, Feature, Features, NetworkPolicy, SandboxSpec};
 use hibernaculum_engine::wire::messages::{
-    Cause, Challenge, Changes, ControlCall, ControlNotice, Died, Done, Execute, Executed, Hello, Killed,
-    SessionCall, State, Status, Timings, Value, Welcome,
+    Adopted, Cause, Census, Challenge, Changes, ControlCall, ControlNotice, Died, Done, Execute, Executed,
+    Hello, Killed, Remember, SessionCall, State, Status, Timings, Value, Welcome,
 };
 use hibernaculum_engine::wire::{Frame, FrameCodec, Id, Incoming, Nonce, Secret, handshake, rpc};
 use hibernaculum_engine::{Boot, ByteStream, Place, Provider, Ready, Role};
@@ -52,6 +52,12 @@ struct Shared {
     control: Mutex<Option<mpsc::Sender<Frame>>>,
     /// Whether control hears nothing any more.
     is_deaf: AtomicBool,
+    /// What hosts left for the next one, where the place may outlive them.
+    memos: Option<Mutex<BTreeMap<String, serde_json::Value>>>,
+    /// Whether a host is there.
+    has_host: AtomicBool,
+    /// Whether the place has ended.
+    is_over: AtomicBool,
 }
 
 /// How many messages of a session control tells at once: more than wait for an actor.
@@ -106,10 +112,27 @@ impl Place for ScriptedPlace {
         // Dropping the senders ends the tasks, and with them their streams.
         self.shared.sessions.lock().unwrap().clear();
         self.shared.control.lock().unwrap().take();
+        self.shared.is_over.store(true, Ordering::Relaxed);
     }
 }
 
 impl ScriptedPlace {
+    /// One that may outlive its host.
+    pub(crate) fn lingering(boot: &Boot) -> Self {
+        let shared = Arc::new(Shared { memos: Some(Mutex::default()), ..Shared::default() });
+        Self { ready: Ready::default(), secret: boot.secret.clone(), lie: Lie::None, shared }
+    }
+
+    /// The same place, in the hands of another host.
+    pub(crate) fn again(&self) -> Self {
+        let (ready, secret, shared) = (self.ready.clone(), self.secret.clone(), Arc::clone(&self.shared));
+        Self { ready, secret, lie: self.lie, shared }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.shared.is_over.load(Ordering::Relaxed)
+    }
+
     /// What ends its control alone.
     pub(crate) fn control(&self) -> ControlEnd {
         ControlEnd(Arc::clone(&self.shared))
@@ -143,6 +166,15 @@ async fn serve(mut wire: Wire, secret: Secret, lie: Lie, shared: Arc<Shared>) {
     let Ok(Incoming::Request { id, params, .. }) = rpc::parse(&message) else { panic!("no hello") };
     let hello: Hello = rpc::contents("hello", params).unwrap();
     handshake::verify_hello(&secret, &challenge, &hello).unwrap();
+    // One that may outlive its host has one at a time, until it has ended.
+    let is_control = hello.session.is_none();
+    if shared.memos.is_some()
+        && (shared.is_over.load(Ordering::Relaxed)
+            || (is_control && shared.has_host.swap(true, Ordering::Relaxed)))
+    {
+        return;
+    }
+    let adopts = hello.options.as_ref().is_some_and(|options| options.adopt);
     let proof = handshake::welcome_proof(&secret, &challenge, &hello).unwrap();
     let welcome = Welcome {
         protocol: challenge.protocol,
@@ -151,13 +183,16 @@ async fn serve(mut wire: Wire, secret: Secret, lie: Lie, shared: Arc<Shared>) {
         implementation: "scripted".into(),
         pid: 1,
         restored: None,
-        adopted: None,
+        adopted: adopts.then(Adopted::default),
         features: vec![],
         proof: if lie == Lie::WrongProof { "0".repeat(64) } else { proof },
     };
     wire.send(rpc::response(&id, &welcome).unwrap()).await.unwrap();
     match hello.session {
-        None => control(wire, &shared).await,
+        None => {
+            control(wire, &shared).await;
+            shared.has_host.store(false, Ordering::Relaxed);
+        }
         Some(session) => serve_session(wire, session, &shared).await,
     }
 }
@@ -180,8 +215,14 @@ async fn control(mut wire: Wire, shared: &Shared) {
         let (id, method, params) = match rpc::parse(&message) {
             Ok(Incoming::Request { id, method, params }) => (id, method, params),
             Ok(Incoming::Notification { method, params }) => {
-                if let ControlNotice::Interrupt(order) = ControlNotice::parse(&method, params).unwrap() {
-                    shared.signal(&order.session, Signal::Interrupt);
+                match ControlNotice::parse(&method, params).unwrap() {
+                    ControlNotice::Interrupt(order) => drop(shared.signal(&order.session, Signal::Interrupt)),
+                    ControlNotice::Remember(Remember { name, memo }) => {
+                        if let Some(memos) = &shared.memos {
+                            memos.lock().unwrap().insert(name, memo);
+                        }
+                    }
+                    _ => {}
                 }
                 continue;
             }
@@ -194,8 +235,10 @@ async fn control(mut wire: Wire, shared: &Shared) {
             }
             ControlCall::Close(order) => {
                 shared.signal(&order.session, Signal::Close);
+                shared.sessions.lock().unwrap().remove(&order.session);
                 rpc::response(&id, &Done {})
             }
+            ControlCall::Adopt(_) => rpc::response(&id, &shared.census()),
             _ => rpc::response(&id, &Done {}),
         };
         let _ = wire.send(answer.unwrap()).await;
@@ -203,6 +246,12 @@ async fn control(mut wire: Wire, shared: &Shared) {
 }
 
 impl Shared {
+    fn census(&self) -> Census {
+        let sessions = self.sessions.lock().unwrap().keys().cloned().collect();
+        let memos = self.memos.as_ref().map(|memos| memos.lock().unwrap().clone()).unwrap_or_default();
+        Census { sessions, memos }
+    }
+
     fn signal(&self, session: &str, signal: Signal) -> bool {
         self.sessions.lock().unwrap().get(session).is_some_and(|to| to.try_send(signal).is_ok())
     }

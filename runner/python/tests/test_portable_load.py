@@ -183,6 +183,21 @@ class AllOrNothing(CheckpointCase):
         self.assertEqual(self.session.connection.answer(request)["status"], "interrupted")
         self.unchanged()
 
+    def test_an_interrupt_while_what_was_there_is_let_go_does_not_unsay_the_load(self) -> None:
+        checkpoint = self.other("x = 'loaded'")
+        # Let go in the reverse order; the long list in one step, through which an interrupt comes at its end.
+        self.session.execute(
+            "x = 'before'; long = [[] for _ in range(2_000_000)]\n"
+            "class Marker:\n    def __del__(self): print('going', flush=True)\nmarker = Marker()"
+        )
+        request = begin_load(self.session, checkpoint.manifest)
+        stream(self.session, checkpoint.bytes())
+        self.session.connection.notice("event", event="output")
+        self.interrupt()
+        answer = said(self.session, self.session.connection.answer(request))
+        self.assertEqual(answer["answer"], "restored")
+        self.assertEqual(self.value("[x, 'long' in globals()]"), ["loaded", False])
+
     def test_a_child_that_is_forked_while_it_is_loaded_says_nothing(self) -> None:
         checkpoint = self.other(
             "import os\nclass A:\n    def __setstate__(self, s):\n        pid = os.fork()\n"

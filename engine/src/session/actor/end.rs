@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use hibernaculum_core::{
-    CrashCause, Error, EventKind, Outcome, OutputStream, RecoveryPolicy, SandboxError, SessionError, Source,
-    StateAfter, Status,
+    CheckpointId, CrashCause, Error, EventKind, Outcome, OutputStream, RecoveryPolicy, SandboxError,
+    SessionError, Source, StateAfter, Status,
 };
 use tokio::sync::oneshot::error::TryRecvError;
 
 use super::{Actor, recall};
-use crate::session::job::{Job, RunningJob, wall_clock};
+use crate::session::job::{Job, RunningJob, Work, wall_clock};
 use crate::session::machine::{Input, Next, State, Stop};
 use crate::session::ring::Ring;
-use crate::session::{outcome, state};
+use crate::session::{outcome, portable, state};
 use crate::wire::RpcError;
 use crate::wire::messages::Executed;
 
@@ -58,9 +58,16 @@ impl Actor {
         self.afterwords.retain_mut(|afterword| matches!(afterword.try_recv(), Err(TryRecvError::Empty)));
         self.afterwords.extend(running.job.afterword.take());
         let at = crate::sandbox::timestamp(executed.at);
+        let loaded = match &running.job.work {
+            Work::Load(work) => Some(work.checkpoint),
+            _ => None,
+        };
         match outcome::answered(running, executed, stop, state) {
             Ok(outcome) => {
                 self.note_end(&outcome, is_code);
+                if let (Some(checkpoint), Some(warnings)) = (loaded, portable::taken(&outcome)) {
+                    self.goes_on_from(checkpoint, warnings);
+                }
                 if let Some(input) = input {
                     self.apply(input);
                 }
@@ -74,6 +81,14 @@ impl Actor {
                 ring.fail(crate::failure::wire(error, "reading a result"));
             }
         }
+    }
+
+    /// The session has taken the state of a portable checkpoint, whether or not anybody waits to hear it.
+    fn goes_on_from(&self, checkpoint: CheckpointId, warnings: Vec<String>) {
+        let port = &self.parts.port;
+        port.note_line(checkpoint);
+        port.go_on_from(checkpoint);
+        port.warn(warnings);
     }
 
     fn fail(&mut self, ring: &Ring, error: Error) {

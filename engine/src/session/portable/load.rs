@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use hibernaculum_core::{
-    CheckpointError, CheckpointRecord, CheckpointStore, Error, Execution, StoredBlob, Timeout,
+    CheckpointError, CheckpointRecord, CheckpointStore, Error, Execution, Outcome, Status, StoredBlob,
+    Timeout,
 };
 use tokio::sync::mpsc;
 
@@ -11,13 +12,15 @@ use super::manifest::{self, FORMAT, Wants};
 use super::{LoadWork, Piece, answer};
 use crate::failure;
 use crate::session::Port;
-use crate::session::job::{Afterword, Work};
+use crate::session::job::Work;
 use crate::wire::messages::CheckpointLoad;
 use crate::wire::text::MAX_INLINE;
 
 /// Chunks that wait between the store and the session.
 const WAITING: usize = 2;
 const DOING: &str = "restore a state";
+/// The answer of a session that has taken the state.
+const RESTORED: &str = "restored";
 
 /// What a load came to.
 #[derive(Debug)]
@@ -34,12 +37,24 @@ impl Port {
         store: &Arc<dyn CheckpointStore>,
         record: CheckpointRecord,
         timeout: Timeout,
-        afterword: Option<Afterword>,
     ) -> Result<Restored, Error> {
         let (work, loading) = Loading::of(record, Arc::clone(store))?;
-        let execution = self.admit_with(afterword, timeout, work)?;
+        let execution = self.admit_with(None, timeout, work)?;
         loading.finish(execution).await
     }
+}
+
+/// What there is to warn of, where a load's end says that the session has taken the state: whoever asked for it may not have waited.
+pub(in crate::session) fn taken(outcome: &Outcome) -> Option<Vec<String>> {
+    let answer = outcome.value.as_ref()?.json.as_ref()?;
+    let is_restored = outcome.status == Status::Completed && answer.get("answer")? == RESTORED;
+    is_restored.then(|| warnings(&outcome.warnings, answer))
+}
+
+fn warnings(before: &[String], answer: &serde_json::Value) -> Vec<String> {
+    let told = answer.get("warnings").and_then(|list| list.as_array()).into_iter().flatten();
+    let told = told.filter_map(|line| line.as_str().map(str::to_owned));
+    before.iter().cloned().chain(told).collect()
 }
 
 /// A load, on the side of whoever restores.
@@ -65,7 +80,9 @@ impl Loading {
         let (supplier, supply) = mpsc::channel(WAITING);
         let manifest = record.manifest.to_string();
         let call = CheckpointLoad { execution: 0, manifest: manifest.into(), mode: "replace".to_owned() };
-        let work = Work::Load(Box::new(LoadWork { call, supply, is_ready: false, is_told: false }));
+        let checkpoint = record.info.id;
+        let work =
+            Work::Load(Box::new(LoadWork { checkpoint, call, supply, is_ready: false, is_told: false }));
         Ok((work, Self { record, store, wants, supplier }))
     }
 
@@ -77,15 +94,13 @@ impl Loading {
         // Both to their ends: a session that waits for pieces must be told that there are no more.
         let (result, given) = tokio::join!(async { execution.await }, supply_all(store, blobs, supplier));
         given.map_err(|error| named(error, &record))?;
-        let (answer, warnings) = answer(session, DOING, result?)?;
+        let (answer, before) = answer(session, DOING, result?)?;
         let text = |key: &str| answer.get(key).and_then(|text| text.as_str()).unwrap_or_default();
         let number = |key: &str| answer.get(key).and_then(serde_json::Value::as_u64);
         match text("answer") {
-            "restored" => {
-                let told = answer.get("warnings").and_then(|list| list.as_array()).into_iter().flatten();
-                let told = told.filter_map(|line| line.as_str().map(str::to_owned));
-                let warnings = warnings.into_iter().chain(told).collect();
-                Ok(Restored { count: number("count").unwrap_or_default(), warnings })
+            RESTORED => {
+                let count = number("count").unwrap_or_default();
+                Ok(Restored { count, warnings: warnings(&before, &answer.into()) })
             }
             "refused" => Err(match text("code") {
                 "checkpoint.python" => CheckpointError::Python {

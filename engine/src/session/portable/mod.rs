@@ -20,12 +20,12 @@ mod load;
 mod manifest;
 mod save;
 
-pub(in crate::session) use load::{Loading, Restored};
+pub(in crate::session) use load::{Loading, Restored, taken};
 pub(crate) use manifest::describe;
 pub(in crate::session) use manifest::is_digest;
 
 use bytes::Bytes;
-use hibernaculum_core::{Error, ExecutionResult, SessionId, Status};
+use hibernaculum_core::{CheckpointId, Error, ExecutionResult, SessionId, Status};
 use tokio::sync::mpsc;
 
 use crate::session::outcome;
@@ -61,6 +61,8 @@ pub(super) enum Piece {
 /// A load, in the actor's hands.
 #[derive(Debug)]
 pub(crate) struct LoadWork {
+    /// What the session goes on from, once it has it.
+    pub(super) checkpoint: CheckpointId,
     pub(super) call: CheckpointLoad,
     /// Where pieces come from.
     pub(super) supply: mpsc::Receiver<Piece>,

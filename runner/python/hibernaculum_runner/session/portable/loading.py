@@ -15,6 +15,7 @@ import pickle
 import sys
 
 from ...hints import Any, Dict, List, Optional, Tuple
+from ..interrupts import report
 from . import record, surroundings
 from .arrival import Arrival
 from .context import Context
@@ -63,8 +64,7 @@ class Loading:
             sys.path[:] = path
             self._restored.undo()
             raise self._told(problem) from None
-        interrupts.resume(deferred)
-        self._let_go(before)
+        self._let_go(before, deferred)
         return {"answer": "restored", "count": len(self._bound), "warnings": warnings}
 
     def _told(self, problem: BaseException) -> BaseException:
@@ -147,10 +147,24 @@ class Loading:
             warnings += surroundings.set_current_directory(self._context.workdir, self._manifest.cwd)
         return warnings
 
-    def _let_go(self, before: Dict[str, Any]) -> None:
-        """The finalizers of what was there run one by one: one that does not end may be interrupted."""
-        while before:
-            before.popitem()
+    def _let_go(self, before: Dict[str, Any], deferred: bool) -> None:
+        """The finalizers of what was there run one by one: one that does not end may be interrupted.
+
+        What was loaded stays, and the answer says so: no interrupt ends anything but a finalizer now, and none comes
+        through afterwards.
+        """
+        interrupts = self._context.interrupts
+        try:
+            interrupts.resume(deferred)
+            while before:
+                before.popitem()
+            interrupts.depth = 1
+        except BaseException:
+            interrupts.depth = 1
+            if not self._context.ours[0]:
+                raise
+            if not interrupts.hit:
+                report(*sys.exc_info())  # what a signal handler of the user's raised
 
 
 class _Unpickler(pickle.Unpickler):
