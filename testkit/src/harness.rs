@@ -17,7 +17,7 @@ use crate::stage::{Clock, Setter, Stage, play};
 use crate::table::Table;
 use crate::verdict::{DEADLINE, Verdict, check_among};
 
-/// How many cases run on one backend at a time.
+/// How many cases run on one backend at a time, unless it says otherwise.
 const AT_ONCE: usize = 4;
 
 /// A backend that is held to the suite, or the reason why it cannot be.
@@ -27,6 +27,8 @@ pub struct Subject {
     setting: Setting,
     /// How many cases may be not applicable, where that is bounded.
     bound: Option<usize>,
+    /// How many of them run at a time.
+    at_once: usize,
 }
 
 /// Where the backend comes from.
@@ -61,7 +63,7 @@ impl Subject {
     }
 
     fn from(name: String, backend: Source) -> Self {
-        Self { name, backend, setting: Setting::default(), bound: None }
+        Self { name, backend, setting: Setting::default(), bound: None, at_once: AT_ONCE }
     }
 
     /// Sets a variable in the environment of every sandbox: to hold the backend to the suite in another of its ways.
@@ -75,6 +77,13 @@ impl Subject {
     #[must_use]
     pub fn recorded(mut self) -> Self {
         self.setting.is_recorded = true;
+        self
+    }
+
+    /// So many cases run at a time, where there are as many threads: for a backend that waits more than it works.
+    #[must_use]
+    pub fn at_once(mut self, cases: usize) -> Self {
+        self.at_once = cases;
         self
     }
 
@@ -170,7 +179,7 @@ pub(crate) fn trials(
 ) -> Vec<Trial> {
     let mut trials = Vec::new();
     for subject in subjects {
-        let permits = Arc::new(Semaphore::new(AT_ONCE));
+        let permits = Arc::new(Semaphore::new(subject.at_once));
         for &case in suite {
             let trial = Attempt {
                 subject: subject.name.clone(),
