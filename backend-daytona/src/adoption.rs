@@ -13,6 +13,7 @@ use crate::api::{Sandbox, State, Toolbox};
 use crate::ending::Ending;
 use crate::entry::{Met, Process, doors, ports, shell};
 use crate::labels;
+use crate::order::name;
 use crate::place::DaytonaPlace;
 use crate::provider::DaytonaProvider;
 use crate::trouble::trouble;
@@ -38,6 +39,11 @@ impl DaytonaProvider {
         // The list may tell of what is gone, or has changed: only the sandbox itself is believed.
         let sandbox = self.service.api.sandbox(&which).await.ok()?;
         if sandbox.state != State::Started || labels::sandbox(&sandbox.labels) != Some(id) {
+            return None;
+        }
+        // A fork that somebody made there has our labels, and perhaps our runner with its secret: the name tells which is which.
+        if sandbox.name != name(id) {
+            tracing::debug!(sandbox = which, "it is a copy of one of ours, and nobody's to adopt");
             return None;
         }
         let met = self.meet_again(&sandbox, id).await;

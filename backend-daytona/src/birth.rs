@@ -4,7 +4,7 @@
 //!  POST ──┬─ an answer (perhaps a stale one) ──────────────▶ wait: GET until it is started
 //!         ├─ no answer, a proxy's, or "the name is taken" ─▶ is it there under its name? ─ yes ─▶ wait
 //!         │                                                                    └─ no ──▶ POST again, under the same name
-//!         └─ refused ──▶ the error
+//!         └─ refused ──▶ the error; where no earlier order is in doubt there is nothing to delete
 //! ```
 
 use std::time::Duration;
@@ -13,6 +13,7 @@ use hibernaculum_core::{Error, SandboxId};
 use tokio::time::sleep;
 
 use crate::api::{Api, ApiError, CreateSandbox, Meaning, Sandbox, State};
+use crate::ending::Ending;
 use crate::labels;
 use crate::trouble::{not_started, trouble};
 
@@ -30,8 +31,13 @@ const UNKNOWN: u32 = 12;
 /// How often a sandbox may be seen at rest until it is started: what is seen may be what was.
 const AT_REST: u32 = 4;
 
-/// Orders a sandbox and waits until it is started.
-pub(crate) async fn make(api: &Api, order: &CreateSandbox, sandbox: SandboxId) -> Result<Sandbox, Error> {
+/// Orders a sandbox and waits until it is started; its ending is told whether there is anything to end.
+pub(crate) async fn make(
+    api: &Api,
+    order: &CreateSandbox,
+    sandbox: SandboxId,
+    ending: &Ending,
+) -> Result<Sandbox, Error> {
     let mut problem = None;
     for _ in 0..ORDERS {
         let made = match api.create(order).await {
@@ -41,9 +47,15 @@ pub(crate) async fn make(api: &Api, order: &CreateSandbox, sandbox: SandboxId) -
                 problem = Some(error);
                 find(api, &order.name, sandbox).await.map_err(|error| trouble(CREATING, error))?
             }
-            Err(error) => return Err(trouble(CREATING, error)),
+            Err(error) => {
+                if problem.is_none() {
+                    ending.release();
+                }
+                return Err(trouble(CREATING, error));
+            }
         };
         if let Some(made) = made {
+            ending.born();
             let which = if made.id.is_empty() { &order.name } else { &made.id };
             return started(api, which).await;
         }

@@ -110,7 +110,7 @@ impl Ending {
         });
     }
 
-    /// There will be no ending: it goes on without us. Streams say their last words.
+    /// There will be no ending: it was never made, or it goes on without us. Streams say their last words.
     pub(crate) fn release(&self) {
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut tasks) = tasks {

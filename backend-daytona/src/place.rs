@@ -105,6 +105,9 @@ impl Place for DaytonaPlace {
                 () = road.ended() => road.fate(),
             };
         }
+        if let (Fate::Unknown, Some(problem)) = (&fate, road.given_up()) {
+            fate = Fate::Gone(format!("{problem}; the service knows no reason"));
+        }
         match fate {
             Fate::Stopped(why) if !self.may_revive() => {
                 Fate::Gone(format!("{why}; it was started again {REVIVALS} times within {SPAN:?}"))

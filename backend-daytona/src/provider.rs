@@ -71,9 +71,8 @@ impl Provider for DaytonaProvider {
             _ => service.window,
         };
         let start = async {
-            let sandbox = birth::make(&service.api, &order, boot.sandbox).await?;
-            ending.born();
-            Ok((service.enter(&sandbox, spec, boot, window).await?, sandbox))
+            let sandbox = birth::make(&service.api, &order, boot.sandbox, &ending).await?;
+            Ok((service.enter(sandbox.clone(), spec, boot, window).await?, sandbox))
         };
         let started = timeout(service.start_timeout, start).await;
         let (met, told) = match started.unwrap_or_else(|_| Err(service.late(&order.name))) {

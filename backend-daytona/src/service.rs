@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hibernaculum_core::{Error, Features, SandboxError, SandboxId, SandboxSpec};
-use hibernaculum_engine::{Boot, OwnerKey};
+use hibernaculum_engine::{Boot, Fate, OwnerKey};
 use tokio::time::timeout;
 
 use crate::api::{Api, Sandbox};
@@ -17,6 +17,9 @@ use crate::pulse::beat;
 use crate::transport::Way;
 use crate::trouble::not_started;
 use crate::tunnel::{Inquiry, Road};
+
+/// How often a sandbox is started again that is stopped while the runner is on its way in: whoever stops it more often means it.
+const STOPS: u32 = 3;
 
 /// The service, and what is asked of it for every sandbox.
 pub(crate) struct Service {
@@ -39,16 +42,36 @@ pub(crate) struct Inside {
 }
 
 impl Service {
-    /// Gets the runner into a sandbox that is started.
+    /// Gets the runner into a sandbox that is started. One that is stopped meanwhile is started again; the caller bounds it in time.
     pub(crate) async fn enter(
         &self,
-        sandbox: &Sandbox,
+        mut sandbox: Sandbox,
         spec: &SandboxSpec,
         boot: &Boot,
         window: Duration,
     ) -> Result<Met, Error> {
         let (api, python, way) = (&self.api, self.python.as_str(), &self.way);
-        Entry { api, sandbox, spec, boot, python, window, way }.enter().await
+        let mut stops = 0;
+        loop {
+            let entry = Entry { api, sandbox: &sandbox, spec, boot, python, window, way };
+            let error = match entry.enter().await {
+                Ok(met) => return Ok(met),
+                Err(error) => error,
+            };
+            // A toolbox that fails may be that of a sandbox which is not started any more: the sandbox itself says more.
+            match inquiry::of_sandbox(&api.impatient(), &sandbox.id).await {
+                Fate::Stopped(why) if stops < STOPS => {
+                    tracing::debug!(%error, why, sandbox = sandbox.id, "it was stopped on the runner's way in");
+                    stops += 1;
+                    sandbox = birth::again(api, &sandbox.id).await?;
+                }
+                Fate::Stopped(why) => {
+                    return Err(not_started(format!("{why}; it was started again {STOPS} times")));
+                }
+                Fate::Gone(why) => return Err(not_started(why)),
+                _ => return Err(error),
+            }
+        }
     }
 
     /// Starts a sandbox that is at rest, and gets the runner in again.
@@ -61,7 +84,7 @@ impl Service {
     ) -> Result<Met, Error> {
         let entering = async {
             let sandbox = birth::again(&self.api, id).await?;
-            self.enter(&sandbox, spec, boot, window).await
+            self.enter(sandbox, spec, boot, window).await
         };
         timeout(self.start_timeout, entering).await.unwrap_or_else(|_| Err(self.late(id)))
     }

@@ -7,6 +7,9 @@
 //!  daytona-stand-in-faults    the port proxy; what goes wrong is fixed by a seed ┘ with HIBERNACULUM_SMOKE=1
 //! ```
 //!
+//! CI runs the whole of the last, and the smoke subset of the second (`.ci/daytona.sh`): a case through a bad day is waiting for the most part, so that six run at
+//! a time.
+//!
 //! Whatever was asked and answered on the way is held to the published specifications.
 
 use std::sync::{Mutex, PoisonError};
@@ -21,6 +24,8 @@ use super::{asked_for, offers_all};
 /// They live as long as the trials.
 static STAND_INS: Mutex<Vec<StandIn>> = Mutex::new(Vec::new());
 const SEED: u64 = 8;
+/// How many cases meet the faults at a time, where there are as many threads.
+const AT_ONCE: usize = 6;
 
 /// # Panics
 ///
@@ -44,6 +49,7 @@ pub(super) async fn subjects(registry: &Registry) -> Vec<Subject> {
             )
             .await
             {
+                Ok(subject) if name.ends_with("-faults") => subject.at_once(AT_ONCE),
                 Ok(subject) => subject,
                 // All that it needs is here: to go on without it would be to promise what nobody has seen.
                 Err(reason) => panic!("{name}: {reason}"),

@@ -43,9 +43,17 @@ impl Toolbox {
     /// Finds out where it is.
     pub(crate) async fn of(api: &Api, sandbox: &Sandbox) -> Result<Self, ApiError> {
         let told = match sandbox.toolbox_proxy_url.as_str() {
-            "" => api.toolbox_url(&sandbox.id).await?,
+            "" => match api.toolbox_url(&sandbox.id).await {
+                // The sandbox was there a moment ago: it is the question that this service does not know.
+                Err(error) if error.is_gone() => String::new(),
+                told => told?,
+            },
             told => told.to_owned(),
         };
+        if told.is_empty() {
+            let problem = "it does not say where the sandbox's toolbox is".to_owned();
+            return Err(ApiError::Nonsense { problem });
+        }
         let base = format!("{}/{}", told.trim_end_matches('/'), sandbox.id);
         Ok(Self { api: api.clone(), base })
     }

@@ -142,6 +142,7 @@ impl Pump {
                 Ok(reached) => reached,
                 Err(problem) => {
                     tracing::warn!(stream = self.name, problem, "the stream is given up");
+                    road.give_up(problem);
                     return;
                 }
             };

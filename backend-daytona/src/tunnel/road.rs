@@ -11,7 +11,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use hibernaculum_engine::Fate;
@@ -50,6 +50,8 @@ pub(crate) struct Road {
     turns: Semaphore,
     back: Notify,
     ended: watch::Sender<Fate>,
+    /// Why a stream was given up, the first of them.
+    given_up: OnceLock<String>,
 }
 
 impl Road {
@@ -71,6 +73,7 @@ impl Road {
             turns: Semaphore::new(AT_ONCE),
             back: Notify::new(),
             ended: watch::Sender::new(Fate::Unknown),
+            given_up: OnceLock::new(),
         }
     }
 
@@ -93,6 +96,16 @@ impl Road {
             }
             is_first
         });
+    }
+
+    /// A stream was given up, and why.
+    pub(crate) fn give_up(&self, problem: String) {
+        let _ = self.given_up.set(problem);
+    }
+
+    /// Why a stream was given up, where one was.
+    pub(crate) fn given_up(&self) -> Option<&str> {
+        self.given_up.get().map(String::as_str)
     }
 
     /// What ended it; unknown, where it has not ended.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hibernaculum_core::{Backend, ExecutionId, HostLoss, Sandbox, SandboxSpec, Session, SessionId};
 use hibernaculum_testkit::daytona::{StandIn, StandInConfig};
+use serde_json::{Value, json};
 
 use crate::scene::{builder, within};
 
@@ -92,4 +93,48 @@ async fn a_sandbox_that_is_to_end_with_its_host_is_nobodys() {
     within(sandbox.close()).await.unwrap();
     drop((first, second));
     service.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_the_service_made_of_a_sandbox_is_not_taken_for_it() {
+    let service = StandIn::start(StandInConfig::default()).await.unwrap();
+    let (first, second) = (builder(&service).build().unwrap(), builder(&service).build().unwrap());
+    let (sandbox, session, execution) = running(&first).await;
+    let original = service.sandboxes().remove(0).0;
+    // A fork has the labels of what it is of. With memory it would have its runner too, with the same secret: here the same runner is seen through its proxy,
+    // for all sandboxes of the stand-in share this machine's loopback, and the command that it was begun with is there.
+    let fork = ask(&service, &format!("/api/sandbox/{original}/fork"), json!({ "name": "a-copy" })).await;
+    let copy = fork["id"].as_str().unwrap().to_owned();
+    within(async {
+        while !service.sandboxes().contains(&(copy.clone(), "started".to_owned())) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    let shell = format!("hibernaculum-{}", sandbox.id());
+    let toolbox = format!("/toolbox/{copy}/process/session");
+    ask(&service, &toolbox, json!({ "sessionId": shell })).await;
+    ask(&service, &format!("{toolbox}/{shell}/exec"), json!({ "command": "sleep 60", "runAsync": true }))
+        .await;
+
+    within(sandbox.release()).await.unwrap();
+    let sandbox = adopted(&second).await;
+    let entered = format!("/toolbox/{copy}/proxy/");
+    assert!(
+        !service.requests().iter().any(|request| request.path.starts_with(&entered)),
+        "nobody knocks there"
+    );
+    goes_on(&second, &sandbox, session, execution).await;
+    within(sandbox.close()).await.unwrap();
+    let left: Vec<_> = service.sandboxes().into_iter().map(|(id, _)| id).collect();
+    assert_eq!(left, [copy], "the original was closed, and the copy is its maker's");
+    drop((first, second));
+    service.close().await;
+}
+
+/// A request of somebody else who has the key.
+async fn ask(service: &StandIn, path: &str, body: Value) -> Value {
+    let url = format!("{}{path}", service.api_url().trim_end_matches("/api"));
+    let request = reqwest::Client::new().post(url).bearer_auth(service.api_key()).json(&body);
+    within(request.send()).await.unwrap().error_for_status().unwrap().json().await.unwrap_or_default()
 }

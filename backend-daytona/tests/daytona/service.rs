@@ -5,7 +5,7 @@ use std::time::Duration;
 use hibernaculum_backend_daytona::DaytonaBackend;
 use hibernaculum_core::error::Retry;
 use hibernaculum_core::{Sandbox, SandboxSpec};
-use hibernaculum_testkit::daytona::{Fault, Faults, On, StandIn, StandInConfig, When};
+use hibernaculum_testkit::daytona::{ErrorShape, Fault, Faults, On, StandIn, StandInConfig, When};
 
 use crate::scene::{Scene, builder, within};
 
@@ -82,6 +82,21 @@ async fn a_toolbox_that_stumbles_is_asked_again() {
         let scene = Scene::with_faults(faults).await;
         let sandbox = scene.create().await.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
         within(sandbox.close()).await.unwrap();
+        scene.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_is_refused_is_told_at_once_for_nothing_was_made() {
+    for (status, code) in
+        [(400, "sandbox.service_refused"), (403, "sandbox.service_refused"), (422, "unsupported")]
+    {
+        let refused = Fault::Refused { status, shape: ErrorShape::Api };
+        let create = On::Operation("POST /sandbox".to_owned());
+        let scene = Scene::with_faults(Faults::none().with(refused, create, When::always())).await;
+        assert_eq!(scene.create().await.unwrap_err().code(), code);
+        let asked: Vec<_> = scene.service.requests().into_iter().map(|request| request.operation).collect();
+        assert_eq!(asked, ["POST /sandbox"], "nobody waits for a sandbox that was never made");
         scene.close().await;
     }
 }

@@ -53,7 +53,7 @@ pub(crate) const ARCHIVE: Change =
 pub(crate) const PAUSE: Change =
     Change { from: &[State::Started], via: State::Pausing, to: Some(State::Paused), work: freeze };
 pub(crate) const DESTROY: Change = Change {
-    from: &[State::Started, State::Stopped, State::Archived, State::Paused, State::Error],
+    from: &[State::Started, State::Stopped, State::Archived, State::Paused, State::Error, State::BuildFailed],
     via: State::Destroying,
     to: None,
     work: remove,
@@ -86,7 +86,11 @@ fn thaw(sandbox: &Sandbox) -> std::io::Result<()> {
 
 fn remove(sandbox: &Sandbox) -> std::io::Result<()> {
     end(sandbox)?;
-    std::fs::remove_dir_all(&sandbox.directory)
+    match std::fs::remove_dir_all(&sandbox.directory) {
+        // One that could not be made has none.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 impl World {

@@ -26,6 +26,8 @@ pub struct StandInConfig {
     pub minute: Duration,
     /// Whether a start of a sandbox that runs already is answered as one that was done; otherwise it is a 400.
     pub starts_twice: bool,
+    /// Whether a sandbox is told with the address of its toolbox; otherwise the field is empty, and the address is asked for.
+    pub tells_toolbox: bool,
     /// Whether a fork is answered; otherwise it is a 422.
     pub forks: bool,
     /// Whether a snapshot of a sandbox is answered; otherwise it is a 422.
@@ -45,6 +47,7 @@ impl Default for StandInConfig {
             change: Duration::from_millis(10),
             minute: Duration::from_mins(1),
             starts_twice: true,
+            tells_toolbox: true,
             forks: true,
             snapshots: true,
             proxies_web_sockets: true,

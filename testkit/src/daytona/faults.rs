@@ -39,6 +39,11 @@ pub enum Fault {
     },
     /// The object that was made is answered as it was at first: `creating`, without labels and URL. Of a create.
     StaleCreate,
+    /// The sandbox that is made never starts: it ends as `build_failed` where an image is built for it, otherwise as `error`, for this reason. Of a create.
+    Fails {
+        /// What its `errorReason` says; nothing where it is empty.
+        reason: String,
+    },
     /// The object is answered as it was before its last change. Of a read by id.
     StaleRead,
     /// The list lacks the newest sandbox that there is, and has the one that was deleted last. Of a list.

@@ -143,8 +143,10 @@ fn record(asked: &Asked, headers: &HeaderMap) -> Recorded {
     let mut names: Vec<String> =
         headers.keys().filter(telling).map(|name| name.as_str().to_owned()).collect();
     names.sort_unstable();
+    let value = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     Recorded {
-        source: headers.get("x-daytona-source").and_then(|source| source.to_str().ok()).map(str::to_owned),
+        source: value("x-daytona-source"),
+        organization: value("x-daytona-organization-id"),
         operation: asked.operation().to_owned(),
         path: asked.path().to_owned(),
         query: asked.query().to_vec(),

@@ -12,6 +12,8 @@ use super::spec::Violation;
 pub struct Recorded {
     /// Who says it asks: the header `X-Daytona-Source`.
     pub source: Option<String>,
+    /// For which organisation: the header `X-Daytona-Organization-ID`.
+    pub organization: Option<String>,
     /// The method and the path's template in the specs, as `POST /sandbox`; with the path as it was, where the specs have none like it.
     pub operation: String,
     /// The path, without the query.

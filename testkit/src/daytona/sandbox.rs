@@ -77,6 +77,7 @@ pub(crate) enum State {
     Restoring,
     Destroying,
     Error,
+    BuildFailed,
 }
 
 impl State {
@@ -97,12 +98,16 @@ impl State {
             Self::Restoring => "restoring",
             Self::Destroying => "destroying",
             Self::Error => "error",
+            Self::BuildFailed => "build_failed",
         }
     }
 
     /// Whether it stays as it is until somebody asks for something else.
     pub(crate) fn is_settled(self) -> bool {
-        matches!(self, Self::Started | Self::Stopped | Self::Archived | Self::Paused | Self::Error)
+        matches!(
+            self,
+            Self::Started | Self::Stopped | Self::Archived | Self::Paused | Self::Error | Self::BuildFailed
+        )
     }
 
     /// Where it is going: the specs' `desiredState`.

@@ -116,6 +116,11 @@ impl World {
 
     /// What `toolboxProxyUrl` is of every sandbox.
     pub(crate) fn toolbox_url(&self) -> String {
+        if self.config.tells_toolbox { self.toolbox_base() } else { String::new() }
+    }
+
+    /// Where the toolboxes of all sandboxes are.
+    pub(crate) fn toolbox_base(&self) -> String {
         format!("{}/toolbox", self.origin)
     }
 

@@ -37,7 +37,11 @@ pub(super) async fn create(
     let files = files_of(&world, &mut wanted)?;
     let state = if wanted.build_info.is_some() { Now::BuildingSnapshot } else { Now::Creating };
     let id = add(&world, wanted, state)?;
-    let made = make(world.clone(), id.clone(), files);
+    let fails = match &fault {
+        Some(Fault::Fails { reason }) => Some(reason.clone()),
+        _ => None,
+    };
+    let made = make(world.clone(), id.clone(), files, fails);
     if fault == Some(Fault::StaleCreate) {
         world.spawn(made);
         let mut at_first = world.find(&id)?.told("");
@@ -78,7 +82,7 @@ pub(super) async fn fork(
     }
     let wanted = Wanted { name, labels: Some(source.labels.clone()), ..source.wanted.clone() };
     let forked = add(&world, wanted, Now::Creating)?;
-    world.spawn(make(world.clone(), forked.clone(), Some(source.home())));
+    world.spawn(make(world.clone(), forked.clone(), Some(source.home()), None));
     Ok(Json(world.find(&forked)?.told(&world.toolbox_url())))
 }
 
@@ -174,10 +178,15 @@ pub(super) fn deadline(world: &World, minutes: u32) -> Option<(Instant, Timestam
     Some((Instant::now() + lasts, at))
 }
 
-/// Makes its directory, with what it starts from.
-async fn make(world: Arc<World>, id: String, files: Option<PathBuf>) {
+/// Makes its directory, with what it starts from; or fails, for a reason.
+async fn make(world: Arc<World>, id: String, files: Option<PathBuf>, fails: Option<String>) {
     tokio::time::sleep(world.config.change).await;
     let Ok(sandbox) = world.find(&id) else { return };
+    if let Some(reason) = fails {
+        let state = if sandbox.wanted.build_info.is_some() { Now::BuildFailed } else { Now::Error };
+        world.settle(&id, state, Some(reason).filter(|reason| !reason.is_empty()));
+        return;
+    }
     let made = tokio::task::spawn_blocking(move || match files {
         Some(files) => copy(&files, &sandbox.home()),
         None => std::fs::create_dir_all(sandbox.home()),

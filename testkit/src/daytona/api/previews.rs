@@ -17,7 +17,7 @@ pub(super) async fn toolbox(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Refusal> {
     world.find(&id)?;
-    Ok(Json(json!({ "url": world.toolbox_url() })))
+    Ok(Json(json!({ "url": world.toolbox_base() })))
 }
 
 /// A listener of its own for each port that is asked for: the service has a host name of its own, and names of loopback do not resolve everywhere.

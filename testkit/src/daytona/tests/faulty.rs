@@ -152,6 +152,32 @@ async fn a_zombie_says_that_it_is_started_until_it_is_stopped() {
 }
 
 #[tokio::test]
+async fn what_fails_as_it_is_made_says_why_and_can_be_deleted() {
+    let build = json!({ "name": "n", "buildInfo": { "dockerfileContent": "FROM no-such" } });
+    for (body, state) in [(build, "build_failed"), (json!({ "name": "n" }), "error")] {
+        let fails = Fault::Fails { reason: "pull access denied".to_owned() };
+        let client = with(fails, operation("POST /sandbox"), When::next(1)).await;
+        let made = client.post("/api/sandbox", body).await.json();
+        let told = client.get("/api/sandbox/n").await.json();
+        assert_eq!((&made["state"], &told["state"]), (&json!(state), &json!(state)));
+        assert_eq!(told["errorReason"], "pull access denied");
+        client.ask("DELETE", "/api/sandbox/n", None).await;
+        client.until("n", "gone").await;
+        client.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_toolbox_whose_address_is_not_told_is_asked_for() {
+    let client = Client::start(StandInConfig { tells_toolbox: false, ..StandInConfig::default() }).await;
+    let id = client.sandbox().await;
+    assert_eq!(client.get(&format!("/api/sandbox/{id}")).await.json()["toolboxProxyUrl"], "");
+    let told = client.get(&format!("/api/sandbox/{id}/toolbox-proxy-url")).await.json();
+    assert!(told["url"].as_str().unwrap().ends_with("/toolbox"), "{told}");
+    client.close().await;
+}
+
+#[tokio::test]
 async fn a_body_comes_slowly_or_not_to_its_end() {
     let read = || operation("GET /work-dir");
     let pause = Duration::from_millis(5);

@@ -1,26 +1,26 @@
-//! A session as its callers see it: admission to the queue, and what is known.
+//! A session as its callers see it: admission to the queue, and what is known (`book`).
 //!
 //! Admission is decided here and not by the actor, so that `execute` costs no round trip between tasks: a lock, a few comparisons, a send.
 
+mod book;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use hibernaculum_core::{
-    CheckpointId, ConfigError, Error, Execution, ExecutionError, ExecutionId, ExecutionRequest, InputReply,
-    InputToken, OutputLimits, SessionError, SessionId, SessionInfo, SessionState, Timeout,
+    ConfigError, Error, Execution, ExecutionError, ExecutionId, ExecutionRequest, InputReply, InputToken,
+    OutputLimits, SessionError, SessionId, SessionInfo, Timeout,
 };
 use jiff::Timestamp;
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use self::book::{Book, Sealed, Standing};
 use super::actor::Ask;
 use super::job::{Afterword, Job, Work};
 use super::names::{Answer, Asked, Question};
 use super::ring::Ring;
 use super::state::StateRequest;
 
-/// How many ended executions are remembered.
-const REMEMBERED: usize = 8;
 /// The longest code that is taken, in bytes.
 const CODE_LIMIT: usize = 64 << 20;
 /// The longest line that answers a question, in bytes.
@@ -36,34 +36,6 @@ pub(crate) struct Port {
     asks: mpsc::Sender<Ask>,
     /// Wakes the actor: a reader took something or left, an execution was cancelled.
     attention: Arc<Notify>,
-}
-
-/// What is known of the session.
-#[derive(Debug)]
-struct Book {
-    info: SessionInfo,
-    standing: Standing,
-    /// Executions that were admitted and have not ended.
-    open: usize,
-    /// Their rings, and those of the last that ended.
-    known: VecDeque<Arc<Ring>>,
-    /// The highest number that any execution of its process has had, or of those whose state it goes on from.
-    number: u64,
-    /// The newest portable checkpoint that it was saved as or restored from: blobs of that need not be sent again.
-    line: Option<CheckpointId>,
-    /// What the next execution has to warn of.
-    warnings: Vec<String>,
-}
-
-/// Whether executions are admitted.
-#[derive(Debug, Clone)]
-enum Standing {
-    Open,
-    Crashed(String),
-    Closed,
-    Gone(Error),
-    /// It is being put to sleep: only what saves it is admitted.
-    Sealed,
 }
 
 impl Port {
@@ -121,20 +93,6 @@ impl Port {
     ) -> Result<Vec<String>, Error> {
         let execution = self.admit_with(afterword, Timeout::default(), Work::State(request))?;
         request.read(self.id, execution.await?)
-    }
-
-    /// The highest number that any execution of it has had.
-    pub(crate) fn number(&self) -> u64 {
-        self.book().number
-    }
-
-    /// From now on its state goes on from that checkpoint. Returns the one before.
-    pub(crate) fn go_on_from(&self, checkpoint: CheckpointId) -> Option<CheckpointId> {
-        self.book().info.checkpoint.replace(checkpoint)
-    }
-
-    pub(super) fn note_number(&self, number: u64) {
-        self.book().number = number;
     }
 
     /// Admits what is no execution of a caller's.
@@ -274,26 +232,6 @@ impl Port {
         }
     }
 
-    /// The newest portable checkpoint of its line.
-    pub(crate) fn line(&self) -> Option<CheckpointId> {
-        self.book().line
-    }
-
-    /// It was saved as that checkpoint, or goes on from it.
-    pub(crate) fn note_line(&self, checkpoint: CheckpointId) {
-        self.book().line = Some(checkpoint);
-    }
-
-    /// It goes on from a session in which so many executions had ended.
-    pub(crate) fn note_executions(&self, executions: u64) {
-        self.book().info.executions = executions;
-    }
-
-    /// The next execution that is admitted warns of this.
-    pub(crate) fn warn(&self, warnings: Vec<String>) {
-        self.book().warnings.extend(warnings);
-    }
-
     /// Admits nothing from now on but a save, until the seal is dropped.
     pub(crate) fn seal(self: &Arc<Self>) -> Result<Sealed, Error> {
         let mut book = self.book();
@@ -301,81 +239,5 @@ impl Port {
         book.standing = Standing::Sealed;
         drop(book);
         Ok(Sealed(Arc::clone(self)))
-    }
-
-    /// What is known of the session now.
-    pub(crate) fn info(&self) -> SessionInfo {
-        let book = self.book();
-        let running = usize::from(book.info.state == SessionState::Running);
-        let mut info = book.info.clone();
-        info.queued = book.open.saturating_sub(running);
-        info
-    }
-
-    /// Changes what is known.
-    pub(super) fn note(&self, change: impl FnOnce(&mut SessionInfo)) {
-        change(&mut self.book().info);
-    }
-
-    /// Takes note of the end of an execution, before anybody is told of it.
-    pub(super) fn ended(&self, ran: Option<Duration>) {
-        let mut book = self.book();
-        book.open = book.open.saturating_sub(1);
-        if let Some(time) = ran {
-            book.info.executions += 1;
-            book.info.execution_time += time;
-        }
-        let mut ended = book.known.iter().filter(|ring| ring.is_ended()).count();
-        // The one that ends now is not counted as ended yet.
-        book.known.retain(|ring| {
-            let forget = ended >= REMEMBERED && ring.is_ended();
-            ended -= usize::from(forget);
-            !forget
-        });
-    }
-
-    /// From now on nothing is admitted, because the session crashed for good.
-    pub(super) fn crashed(&self, cause: String) {
-        let mut book = self.book();
-        book.info.state = SessionState::Crashed;
-        book.standing = Standing::Crashed(cause);
-    }
-
-    /// From now on nothing is admitted, because the session is closed.
-    pub(super) fn closed(&self) {
-        let mut book = self.book();
-        book.info.state = SessionState::Closed;
-        book.standing = Standing::Closed;
-    }
-
-    /// From now on nothing is admitted, because the sandbox is gone.
-    pub(super) fn gone(&self, error: Error) {
-        let mut book = self.book();
-        book.info.state = SessionState::Closed;
-        book.standing = Standing::Gone(error);
-    }
-}
-
-/// Keeps everything but a save from being admitted. Dropped, it opens the session again, unless that was closed or has crashed meanwhile.
-#[derive(Debug)]
-pub(crate) struct Sealed(Arc<Port>);
-
-impl Drop for Sealed {
-    fn drop(&mut self) {
-        let mut book = self.0.book();
-        if matches!(book.standing, Standing::Sealed) {
-            book.standing = Standing::Open;
-        }
-    }
-}
-
-impl Standing {
-    fn admits(&self, session: SessionId) -> Result<(), Error> {
-        match self {
-            Self::Open => Ok(()),
-            Self::Crashed(cause) => Err(SessionError::Crashed { session, cause: cause.clone() }.into()),
-            Self::Closed | Self::Sealed => Err(SessionError::Closed { session }.into()),
-            Self::Gone(error) => Err(error.clone()),
-        }
     }
 }
