@@ -58,6 +58,8 @@ def needs(tree):  # noqa: ANN001, ANN201
                 names.update([alias.name for alias in child.names])
             elif isinstance(child, ast.ImportFrom) and child.level == 0:
                 names.add(child.module)
+            elif isinstance(child, ast.If) and getattr(child.test, "id", "") == "TYPE_CHECKING":
+                nodes.append(ast.Module(child.orelse, []))  # the rest is for type checkers
             elif not isinstance(child, ast.Try):
                 nodes.append(child)
     return names
