@@ -1,5 +1,6 @@
 //! `hib doctor` on this machine, and on machines that lack what it looks for.
 
+#[cfg(feature = "docker")]
 use std::fs;
 use std::path::Path;
 
