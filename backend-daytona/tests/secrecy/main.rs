@@ -66,22 +66,22 @@ fn is_in(key: &str, text: &str) -> bool {
 
 fn shown(error: &Error) -> String {
     use std::error::Error as _;
-    let mut text = format!("{error} {error:?} {error:#?} {:?} {}", error.explain(), error.explain());
+    let mut texts = vec![format!("{error} {error:?} {error:#?} {:?} {}", error.explain(), error.explain())];
     let mut source = error.source();
     while let Some(beneath) = source {
-        text.push_str(&format!(" {beneath} {beneath:?}"));
+        texts.push(format!("{beneath} {beneath:?}"));
         source = beneath.source();
     }
-    text
+    texts.join(" ")
 }
 
 /// All that a program does with sandboxes, and much of what goes wrong meanwhile. Gives what was shown to it.
 async fn a_whole_life(service: &StandIn, transport: Transport) -> String {
     let settings = || builder(service).transport(transport).organization("org-7");
-    let mut seen = format!("{:?}", settings());
+    let mut seen = vec![format!("{:?}", settings())];
     let provider = settings().provider().unwrap();
     within(provider.check()).await.unwrap();
-    seen.push_str(&format!("{provider:?} {provider:#?}"));
+    seen.push(format!("{provider:?} {provider:#?}"));
     let backend = settings().build().unwrap();
     // A start that meets every kind of answer, and is tried again.
     let failing = [
@@ -107,7 +107,7 @@ async fn a_whole_life(service: &StandIn, transport: Transport) -> String {
     let id = service.sandboxes().remove(0).0;
     let running = within(session.start("import time; time.sleep(50)")).await.unwrap();
     assert!(service.stop_sandbox(&id));
-    seen.push_str(&format!("{:?}", within(running).await.unwrap()));
+    seen.push(format!("{:?}", within(running).await.unwrap()));
     within(session.execute("1")).await.unwrap();
     // Handed on, and closed.
     let session = session.keep();
@@ -124,26 +124,25 @@ async fn a_whole_life(service: &StandIn, transport: Transport) -> String {
     .await;
     let session = Session::of(&next, session);
     within(session.execute("1")).await.unwrap();
-    seen.push_str(&format!("{sandbox:?} {session:?}"));
+    seen.push(format!("{sandbox:?} {session:?}"));
     session.keep();
     within(sandbox.close()).await.unwrap();
-    seen
+    seen.join(" ")
 }
 
 /// Every way in which an order may be refused. Gives the errors, as people and programs are shown them.
 async fn every_refusal(service: &StandIn) -> String {
-    let shapes = [
-        ErrorShape::Api,
-        ErrorShape::Daemon,
-        ErrorShape::Proxy,
-        ErrorShape::Bare,
-        ErrorShape::Uploads,
-        ErrorShape::Empty,
+    let refusals = [
+        (400, ErrorShape::Api),
+        (401, ErrorShape::Daemon),
+        (403, ErrorShape::Proxy),
+        (404, ErrorShape::Bare),
+        (422, ErrorShape::Uploads),
+        (501, ErrorShape::Empty),
     ];
     let mut seen = String::new();
     let backend = builder(service).retry_budget(Duration::ZERO).build().unwrap();
-    for (turn, shape) in shapes.into_iter().enumerate() {
-        let status = [400, 401, 403, 404, 422, 501][turn];
+    for (status, shape) in refusals {
         for part in [On::Operation("POST /sandbox".to_owned()), On::Toolbox] {
             service.set_faults(Faults::none().with(Fault::Refused { status, shape }, part, When::always()));
             let error = within(Sandbox::create(&backend, SandboxSpec::default())).await.unwrap_err();
