@@ -36,10 +36,9 @@ mod suite {
     /// Whether a thread that is blocked may go on.
     pub(super) static MAY_GO_ON: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
 
-    #[expect(clippy::unused_async, reason = "that is what it is tried with")]
     async fn a_case_that_blocks_its_thread(_: &Context) -> Outcome {
         let (may_go_on, changed) = &MAY_GO_ON;
-        let patience = Duration::from_secs(60);
+        let patience = Duration::from_mins(1);
         let waiting =
             changed.wait_timeout_while(may_go_on.lock().unwrap(), patience, |may_go_on| !*may_go_on);
         let is_late = waiting.unwrap().1.timed_out();
@@ -264,7 +263,7 @@ fn a_case_that_blocks_its_thread_is_named_and_ended() {
     let (tell, told) = tokio::sync::oneshot::channel();
     let watchdog = Arc::new(Watchdog::start(Duration::from_millis(300), |report| {
         // In the place of the process' end.
-        let _ = tell.send(report);
+        let _ = tell.send(report.to_owned());
         *suite::MAY_GO_ON.0.lock().unwrap() = true;
         suite::MAY_GO_ON.1.notify_all();
     }));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::driver::hib;
+use crate::leash;
 use crate::repl::{Person, state};
 
 /// A fenced block: where it begins, its language, its text.
@@ -73,7 +74,7 @@ pub(crate) fn of(language: &str) -> Vec<Block> {
 fn every_piece_of_python_compiles() {
     for block in of("python") {
         let code = "import sys; compile(sys.argv[1], 'page', 'exec')";
-        let ran = Command::new("python3").args(["-c", code, &block.text]).output().unwrap();
+        let ran = leash::output(Command::new("python3").args(["-c", code, &block.text]));
         assert!(ran.status.success(), "{}: {}", block.place, String::from_utf8_lossy(&ran.stderr));
     }
 }

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::docs::{of, root};
 use crate::driver::hib;
+use crate::leash;
 
 /// Commands that are understood as far as they are taken for what they are: the name, and why no more is asked of them.
 const TAKEN_FOR_GRANTED: &[(&str, &str)] = &[];
@@ -110,7 +111,7 @@ fn asks_hib(arguments: &[String]) -> Result<(), String> {
 }
 
 fn asks_cargo(arguments: &[String]) -> Result<(), String> {
-    let ran = cargo().args(with_help(arguments)).output().map_err(|error| error.to_string())?;
+    let ran = leash::output_of_all(cargo().args(with_help(arguments)));
     if !ran.status.success() {
         return Err(String::from_utf8_lossy(&ran.stderr).into_owned());
     }
@@ -201,7 +202,7 @@ fn packages() -> &'static [Value] {
     static PACKAGES: OnceLock<Vec<Value>> = OnceLock::new();
     PACKAGES.get_or_init(|| {
         let options = ["metadata", "--no-deps", "--offline", "--format-version=1"];
-        let ran = cargo().args(options).output().unwrap();
+        let ran = leash::output_of_all(cargo().args(options));
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
         let told: Value = serde_json::from_slice(&ran.stdout).unwrap();
         told.get("packages").and_then(Value::as_array).unwrap().clone()
@@ -240,7 +241,7 @@ fn what_needs_nothing_is_run() {
         for line in lines(&block.text).into_iter().filter(|line| needs_nothing(line)) {
             let mut sh = Command::new("sh");
             sh.args(["-c", &line]).env("PATH", &path).env("HIBERNACULUM_CONFIG", "/dev/null");
-            let ran = sh.env_remove("HIBERNACULUM_BACKEND").output().unwrap();
+            let ran = leash::output_of_all(sh.env_remove("HIBERNACULUM_BACKEND"));
             let stdout = String::from_utf8_lossy(&ran.stdout).trim_end().to_owned();
             assert!(
                 ran.status.success(),

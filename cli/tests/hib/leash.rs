@@ -1,13 +1,14 @@
 //! Ends a program that does not end by itself: what waits for it then fails, and says what it has seen.
 
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// A hang is a failure, not a mystery.
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
@@ -19,13 +20,16 @@ pub(crate) struct Leash {
 
 impl Leash {
     pub(crate) fn on(child: &Child) -> Self {
+        Self::ending(Pid::from_child(child), kill_process)
+    }
+
+    fn ending(pid: Pid, kill: fn(Pid, Signal) -> rustix::io::Result<()>) -> Self {
         #[expect(clippy::disallowed_methods, reason = "there is no runtime here")]
         let (held, let_go) = mpsc::sync_channel(0);
-        let pid = Pid::from_child(child);
         thread::spawn(move || {
             if let_go.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
                 // It may have ended a moment ago.
-                let _ = kill_process(pid, Signal::KILL);
+                let _ = kill(pid, Signal::KILL);
             }
         });
         Self { _held: held }
@@ -36,6 +40,14 @@ impl Leash {
 pub(crate) fn output(command: &mut Command) -> Output {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let _leash = Leash::on(&child);
+    child.wait_with_output().unwrap()
+}
+
+/// Runs a program to its end, with all that it starts: where the time is up, nothing of it is left that would hold its output open.
+pub(crate) fn output_of_all(command: &mut Command) -> Output {
+    command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    let _leash = Leash::ending(Pid::from_child(&child), kill_process_group);
     child.wait_with_output().unwrap()
 }
 
