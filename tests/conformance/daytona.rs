@@ -25,7 +25,7 @@ use super::{asked_for, offers_all};
 static STAND_INS: Mutex<Vec<StandIn>> = Mutex::new(Vec::new());
 const SEED: u64 = 8;
 /// How many cases meet the faults at a time, where there are as many threads.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 4;
 
 /// # Panics
 ///
