@@ -68,7 +68,7 @@ impl Bench {
         })
     }
 
-    /// Builds the Docker backend and opens a first session, as [`Bench::open`]. Its sandboxes, and the bare containers of its floors, are put on the processors of
+    /// Builds the Docker backend and opens a first session, as [`Bench::open`]. Its sandboxes, and the bare containers of its floors, are put on one processor beside
     /// this process, where that may not have all of the machine's; streams of both take the way that the first sandbox has found.
     ///
     /// # Errors
@@ -82,7 +82,7 @@ impl Bench {
     ) -> Result<Self, Trouble> {
         // Another machine's processors have other numbers.
         let is_here = matches!(builder.endpoint(), Ok(hibernaculum::docker::Endpoint::Unix(_)));
-        let cpus = crate::placement::narrowed().filter(|_| is_here);
+        let cpus = crate::placement::beside().filter(|_| is_here);
         let builder = match &cpus {
             Some(cpus) => builder.cpuset(cpus),
             None => builder,

@@ -17,7 +17,7 @@
 //! | product and floor in turns | [`Contest`] |
 //!
 //! `hib bench` runs the figures for whoever wants to judge a machine; `cargo bench -p hibernaculum-benches` runs three of them under criterion, which keeps
-//! and compares. `taskset --cpu-list 0` before either pins everything to one core; containers, of the product and of its floor, are put there as well
+//! and compares. `taskset --cpu-list 0` before either pins everything to one core; containers, of the product and of its floor, are put on the one beside it
 //! (`placement`).
 //!
 //! # Example

@@ -88,7 +88,7 @@ pub trait SandboxSnapshots: Send + Sync {
     ///
     /// # Cancel safety
     ///
-    /// The snapshot may have been made when the future is dropped; it is listed then.
+    /// The snapshot may have been made when the future is dropped; it is listed then, or soon.
     async fn snapshot(&self, sandbox: &SandboxId, name: Option<String>) -> Result<SnapshotInfo, Error> {
         let _ = (sandbox, name);
         Err(self.lacks_snapshots())

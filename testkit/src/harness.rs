@@ -18,7 +18,7 @@ use crate::table::Table;
 use crate::verdict::{AFTERMATH, DEADLINE, Verdict, check_among};
 use crate::watchdog::{Watchdog, Watched, end_the_process};
 
-/// How many cases run on one backend at a time, unless it says otherwise.
+/// How many cases run on one backend at a time.
 const AT_ONCE: usize = 4;
 /// After how long a case is overdue that its own deadline, and that of its aftermath, should have ended.
 const OVERDUE: Duration = DEADLINE.saturating_add(AFTERMATH).saturating_add(Duration::from_secs(30));
@@ -30,8 +30,6 @@ pub struct Subject {
     setting: Setting,
     /// How many cases may be not applicable, where that is bounded.
     bound: Option<usize>,
-    /// How many of them run at a time.
-    at_once: usize,
 }
 
 /// Where the backend comes from.
@@ -66,7 +64,7 @@ impl Subject {
     }
 
     fn from(name: String, backend: Source) -> Self {
-        Self { name, backend, setting: Setting::default(), bound: None, at_once: AT_ONCE }
+        Self { name, backend, setting: Setting::default(), bound: None }
     }
 
     /// Sets a variable in the environment of every sandbox: to hold the backend to the suite in another of its ways.
@@ -80,13 +78,6 @@ impl Subject {
     #[must_use]
     pub fn recorded(mut self) -> Self {
         self.setting.is_recorded = true;
-        self
-    }
-
-    /// So many cases run at a time, where there are as many threads: for a backend that waits more than it works.
-    #[must_use]
-    pub fn at_once(mut self, cases: usize) -> Self {
-        self.at_once = cases;
         self
     }
 
@@ -183,7 +174,7 @@ pub(crate) fn trials(
 ) -> Vec<Trial> {
     let mut trials = Vec::new();
     for subject in subjects {
-        let permits = Arc::new(Semaphore::new(subject.at_once));
+        let permits = Arc::new(Semaphore::new(AT_ONCE));
         for &case in suite {
             let trial = Attempt {
                 subject: subject.name.clone(),

@@ -7,8 +7,8 @@
 //!  daytona-stand-in-faults    the port proxy; what goes wrong is fixed by a seed ┘ with HIBERNACULUM_SMOKE=1
 //! ```
 //!
-//! CI runs the whole of the last, and the smoke subset of the second (`.ci/daytona.sh`): a case through a bad day is waiting for the most part, so that six run at
-//! a time.
+//! CI runs the smoke subset of the last two (`.ci/daytona.sh`), `just long` all of them. Through a bad day a case waits for the most part, so that more of them run
+//! at a time than there are processors: `cargo test … -- daytona-stand-in-faults --test-threads 4`.
 //!
 //! Whatever was asked and answered on the way is held to the published specifications.
 
@@ -24,8 +24,6 @@ use super::{asked_for, offers_all};
 /// They live as long as the trials.
 static STAND_INS: Mutex<Vec<StandIn>> = Mutex::new(Vec::new());
 const SEED: u64 = 8;
-/// How many cases meet the faults at a time, where there are as many threads.
-const AT_ONCE: usize = 4;
 
 /// # Panics
 ///
@@ -49,7 +47,6 @@ pub(super) async fn subjects(registry: &Registry) -> Vec<Subject> {
             )
             .await
             {
-                Ok(subject) if name.ends_with("-faults") => subject.at_once(AT_ONCE),
                 Ok(subject) => subject,
                 // All that it needs is here: to go on without it would be to promise what nobody has seen.
                 Err(reason) => panic!("{name}: {reason}"),

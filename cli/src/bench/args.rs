@@ -13,8 +13,8 @@ use crate::place::BackendArgs;
 const EXAMPLES: &str = "\
 Examples:
   hib bench                               a quick selection, within a minute
-  taskset --cpu-list 0 hib bench          the same on one core, as the targets of latencies are meant; so are
-                                          containers then, the product's and its floor's
+  taskset --cpu-list 0 hib bench          the same on one core, as the targets of latencies are meant; containers,
+                                          the product's and its floor's, are on the one beside it then
   hib bench --what roundtrip,idle_plain   two figures
   hib bench --what all --json             everything, as one JSON object
 

@@ -7,7 +7,7 @@ pub(super) fn head(machine: &Machine) -> String {
     let Machine { cpu, cores, container_cpus, memory_mib, kernel, python, release_build, .. } = machine;
     let python = python.lines().next().unwrap_or_default();
     let containers = container_cpus.as_ref().map_or_else(String::new, |cpus| {
-        format!("Containers, the floors' as well, are where this `hib` is: processor {cpus}\n")
+        format!("Containers, the floors' as well, are beside this `hib`: on processor {cpus}\n")
     });
     let mut text = format!(
         "{cpu}, {cores} {}, {memory_mib} MiB, Linux {kernel}\nPython {python}\n{containers}",

@@ -156,7 +156,7 @@ impl Sandbox {
     ///
     /// # Cancel safety
     ///
-    /// The snapshot may have been made when the future is dropped; it is listed then.
+    /// The snapshot may have been made when the future is dropped; it is listed then, or soon.
     pub async fn snapshot(&self, name: Option<String>) -> Result<SnapshotInfo, Error> {
         self.backend().snapshot(&self.id(), name).await
     }

@@ -37,7 +37,9 @@ async fn a_snapshot_that_is_given_up_is_whole_or_not_there() {
         let made = at.on(den.sandbox.snapshot(None)).await;
         den.is_as_it_was(at).await;
         let listed = within(den.backend.snapshots()).await.unwrap();
-        assert!(listed.len() == 1 || (listed.is_empty() && made.is_none()), "{at:?}: {listed:?}");
+        // What was given up may have been on its way to the store: it is looked at in the next round then.
+        let is_listed = made.as_ref().is_none_or(|made| listed.iter().any(|snapshot| snapshot.id == made.id));
+        assert!(is_listed, "{at:?}: {listed:?}");
         for snapshot in &listed {
             let record = den.store.snapshot(&snapshot.id).await.unwrap();
             let state = record.sessions[0].checkpoint.blobs.iter().map(|named| &named.blob);
