@@ -25,7 +25,7 @@ use crate::transcript::recorded;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 
 /// How long the end of what it made may take.
-pub(crate) const AFTERMATH: Duration = Duration::from_secs(30);
+const AFTERMATH: Duration = Duration::from_secs(30);
 
 /// What became of a case on a backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
