@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tries the second transport of containers, with the whole suite, and what `hib` does with them: its image, what is left
+# Tries the second transport of containers, with the whole suite (`--smoke`: a subset of it), and what `hib` does with them: its image, what is left
 # behind. Exit 77 (skipped) where there is no engine, unless HIBERNACULUM_REQUIRE names `docker`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -35,7 +35,9 @@ nothing_is_left_of() {
 }
 
 # With --workspace the dependencies have the features of the whole run before it: hib alone is built anew.
-HIBERNACULUM_LONG=1 cargo test --workspace --test conformance -- docker-exec
+extent=HIBERNACULUM_LONG
+[[ ${1-} != --smoke ]] || extent=HIBERNACULUM_SMOKE
+env $extent=1 cargo test --workspace --test conformance -- docker-exec
 nothing_is_left_of "the suite over execs"
 cargo test --workspace --features hibernaculum-cli/docker --test hib -- containers
 nothing_is_left_of "the tests of hib"
