@@ -29,6 +29,7 @@ from ..supervisor.nursery import READY
 from ..supervisor.opening import GO
 from . import limits, process
 from .clone import Cloner, Mapping, die_with_parent
+from .immortal import immortalise
 
 _ORDER = 64 << 10
 _FDS = 5
@@ -88,6 +89,7 @@ class Zygote:
         supervisor = socket.socket(fileno=self._orders)
         supervisor.setblocking(True)
         gc.collect()
+        immortalise(self)
         gc.freeze()
         supervisor.send(READY)
         while True:
