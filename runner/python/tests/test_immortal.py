@@ -3,12 +3,13 @@
 import subprocess
 import sys
 import unittest
+from collections import defaultdict
 from typing import ClassVar, Dict
 
 from host import RUNNER_DIR
 from session_case import SessionCase
 
-from hibernaculum_runner.session.immortal import _is_known, immortalise
+from hibernaculum_runner.session.immortal import _are_counts, immortalise
 
 HAS_IMMORTALS = sys.implementation.name == "cpython" and (3, 12) <= sys.version_info[:2] <= (3, 13)
 
@@ -43,7 +44,7 @@ class Clones(SessionCase):
 
 
 class Package(unittest.TestCase):
-    def test_it_is_done_where_it_is_known_how(self) -> None:
+    def test_it_is_done_where_it_are_counts_how(self) -> None:
         code = (
             f"import sys; sys.path.insert(0, {RUNNER_DIR!r})\n"
             "from hibernaculum_runner.session import immortal\n"
@@ -60,10 +61,8 @@ class Package(unittest.TestCase):
         self.assertEqual(sys.getrefcount(immortalise), before)
 
     def test_counts_that_are_elsewhere_are_noticed(self) -> None:
-        class Count:
-            value = 140_000_000  # the id of a thread, say, which free threading has there
-
-        self.assertFalse(_is_known(lambda address: Count))
+        elsewhere = defaultdict(lambda: 140_000_000)  # the id of a thread, say, which free threading has there
+        self.assertFalse(_are_counts(elsewhere))
 
 
 if __name__ == "__main__":

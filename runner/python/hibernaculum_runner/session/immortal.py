@@ -15,12 +15,15 @@ from __future__ import annotations
 
 import gc
 import sys
+from sys import getrefcount
 from types import CodeType, FunctionType, ModuleType
 
 from ..hints import Any, List
 
 _IMMORTAL = 0xFFFFFFFF  # the count of an immortal object, where a word has 64 bits
 _PACKAGE = __name__.partition(".")[0]
+_WORD = 8
+_ATOMS = frozenset((bool, bytes, float, int, str, type(None)))
 
 
 def immortalise(root: Any) -> int:
@@ -28,53 +31,56 @@ def immortalise(root: Any) -> int:
 
     It touches all of them, so it is done once, before there are clones.
     """
+    words = _memory()
+    if words is None or not _are_counts(words):
+        return 0
+    others = {id(getattr(module, "__dict__", None)) for name, module in sys.modules.items() if not _is_ours(name)}
+    done = 0
+    level: List[Any] = [root, *(module for name, module in sys.modules.items() if _is_ours(name))]
+    while level:
+        kinds, containers, deeper = set(), [], []
+        for thing in level:
+            if getrefcount(thing) == _IMMORTAL or id(thing) in others:
+                continue
+            words[id(thing) // _WORD] = _IMMORTAL
+            done += 1
+            kind = type(thing)
+            kinds.add(kind)
+            if kind is CodeType:
+                deeper.append(thing.co_consts)
+            elif kind is FunctionType:  # one of others, too: ours call it
+                deeper += (thing.__code__, thing.__defaults__, thing.__kwdefaults__, thing.__closure__)
+            elif issubclass(kind, type) and not _is_ours(thing.__module__):  # it has instances here
+                deeper += thing.__mro__
+            elif kind not in _ATOMS and not (kind is ModuleType and not _is_ours(thing.__name__)):
+                containers.append(thing)
+        level = [*kinds, *deeper, *gc.get_referents(*containers)]  # at once: each call is told to the audit hooks
+    return done
+
+
+def _memory() -> Any:
+    """All of this process's memory, as words by their number. None where an interpreter arranged its internals anew."""
     try:
         import _ctypes
 
-        class Count(_ctypes._SimpleCData):  # type: ignore[misc, name-defined]
+        class Word(_ctypes._SimpleCData):  # type: ignore[misc, name-defined]
             _type_ = "Q"
 
-        count_at = Count.from_address
-    except (ImportError, AttributeError, TypeError):  # an interpreter that arranged its internals anew
-        return 0
-    if not _is_known(count_at):
-        return 0
-    package = [module for name, module in sys.modules.items() if _is_of_package(name)]
-    others = {id(getattr(module, "__dict__", None)) for name, module in sys.modules.items() if not _is_of_package(name)}
-    seen = set()
-    found: List[Any] = [root, *package]
-    while found:
-        thing = found.pop()
-        if id(thing) in seen or id(thing) in others:
-            continue
-        seen.add(id(thing))
-        count = count_at(id(thing))
-        if count.value < _IMMORTAL:
-            count.value = _IMMORTAL
-        found += _belongings(thing)
-    return len(seen)
+        class Words(_ctypes.Array):
+            _type_, _length_ = Word, (1 << 47) // _WORD
+
+        return Words.from_address(0)
+    except (ImportError, AttributeError, TypeError, ValueError, OverflowError):
+        return None
 
 
-def _is_known(count_at: Any) -> bool:
+def _are_counts(words: Any) -> bool:
     """Whether counts are where they are thought to be, and immortals have the one that is thought: later versions and
     builds with free threading arranged that anew."""
     thing = object()
     others = [thing, thing]
-    return sys.getrefcount(None) == _IMMORTAL and count_at(id(thing)).value == 1 + len(others)
+    return getrefcount(None) == _IMMORTAL and words[id(thing) // _WORD] == 1 + len(others)
 
 
-def _is_of_package(name: Any) -> bool:
+def _is_ours(name: Any) -> bool:
     return isinstance(name, str) and name.partition(".")[0] == _PACKAGE
-
-
-def _belongings(thing: Any) -> List[Any]:
-    """What is touched with it. Functions of others are called here, and their classes have instances."""
-    if isinstance(thing, CodeType):
-        return [thing.co_consts, *thing.co_consts]
-    if isinstance(thing, ModuleType):
-        return gc.get_referents(thing) if _is_of_package(thing.__name__) else []
-    if isinstance(thing, FunctionType) and not _is_of_package(thing.__module__):
-        return [thing.__code__, thing.__defaults__, thing.__closure__]
-    if isinstance(thing, type) and not _is_of_package(thing.__module__):
-        return list(thing.__mro__)
-    return [type(thing), *gc.get_referents(thing)]
