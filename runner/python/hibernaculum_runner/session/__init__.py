@@ -16,5 +16,6 @@ portable      names saved and loaded, by the host's wish
 freezing      frozen copies: guards, live checkpoints       quiesce        one thread only, before a clone
 transactions  what may yet be undone                        staterequests  freeze, commit, roll back
 carried       what no copy carries                          refusal        why something is not done
+immortal      what clones share for good
 libc          two C calls of the hot path                   randomness     each session its own
 """
