@@ -19,7 +19,7 @@ import sys
 import time
 
 from . import PROTOCOL, codecache
-from .hints import Any, Dict, List, NoReturn
+from .hints import Any, Callable, Dict, List, NoReturn, Tuple
 
 
 class StartError(Exception):
@@ -120,7 +120,7 @@ def _supervise(boot: Dict[str, Any], keeper_pid: int, starter: int, is_cached: b
     serve()
 
 
-def _start(boot: Dict[str, Any], keeper_pid: int) -> tuple[Dict[str, Any], Any]:
+def _start(boot: Dict[str, Any], keeper_pid: int) -> Tuple[Dict[str, Any], Callable[[], NoReturn]]:
     from .session import process as _session  # noqa: F401  (for every session to find it imported)
     from .supervisor.service import Supervisor
 

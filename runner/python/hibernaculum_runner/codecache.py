@@ -39,7 +39,7 @@ class Importer:
         if entry is None:
             return None
         _code, file, is_package = entry
-        spec = ModuleSpec(name, self, origin=file, is_package=is_package)
+        spec = ModuleSpec(name, self, origin=file, is_package=is_package)  # type: ignore[arg-type]
         spec.has_location = True
         if is_package:
             spec.submodule_search_locations = [os.path.dirname(file)]
@@ -79,11 +79,11 @@ def write() -> None:
 
 
 def _write() -> None:
-    entries = {}
+    entries: Dict[str, Tuple[Any, ...]] = {}
     for name, module in list(sys.modules.items()):
         spec = getattr(module, "__spec__", None)
         if name.startswith(_PACKAGE) and spec is not None and spec.origin is not None:
-            code = spec.loader.get_code(name)  # type: ignore[union-attr]
+            code = spec.loader.get_code(name)
             entries[name] = tuple(_Entry(code, spec.origin, spec.submodule_search_locations is not None))
     temporary = f"{_FILE}.{os.getpid()}"
     with open(temporary, "wb") as file:

@@ -30,7 +30,7 @@ Json = Dict[str, Any]
 # Made once: json.dumps with arguments builds an encoder at each call. What JSON has not (NaN) must never slip through.
 _dumps = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _loads = json.loads
-_scan = json.decoder.JSONDecoder().scan_once  # `loads` without its checks
+_scan = json.decoder.JSONDecoder().scan_once  # type: ignore[attr-defined]  # `loads` without its checks
 
 
 class ProtocolError(Exception):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Deque,
         Dict,
         FrozenSet,
+        Generator,
         Iterable,
         Iterator,
         List,
@@ -38,7 +39,7 @@ else:
         def __class_getitem__(cls, parameters: object) -> type:
             return cls
 
-    IO = Any = Callable = Deque = Dict = FrozenSet = Iterable = Iterator = _Anything
+    IO = Any = Callable = Deque = Dict = FrozenSet = Generator = Iterable = Iterator = _Anything
     List = NoReturn = Optional = Sequence = Set = Tuple = Union = _Anything
 
     class _NamedTuples(type):

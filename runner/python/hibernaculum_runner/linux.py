@@ -12,10 +12,11 @@ from .hints import Optional
 try:
     import _ctypes
 
-    _HANDLE = _ctypes.dlopen(None, 2)
+    _HANDLE = _ctypes.dlopen(None, 2)  # type: ignore[arg-type]  # None: the program itself
 
     def _call(name: str, *arguments: Optional[int]) -> int:
-        return _ctypes.call_cdeclfunction(_ctypes.dlsym(_HANDLE, name), arguments)
+        answer: int = _ctypes.call_cdeclfunction(_ctypes.dlsym(_HANDLE, name), arguments)
+        return answer
 
     _call("getpid")
 except (ImportError, AttributeError, OSError):  # an interpreter that arranged its internals anew
@@ -24,7 +25,8 @@ except (ImportError, AttributeError, OSError):  # an interpreter that arranged i
     _LIBC = ctypes.CDLL(None)
 
     def _call(name: str, *arguments: Optional[int]) -> int:
-        return getattr(_LIBC, name)(*arguments)
+        answer: int = getattr(_LIBC, name)(*arguments)
+        return answer
 
 
 _PR_SET_PDEATHSIG = 1

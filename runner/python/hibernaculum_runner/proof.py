@@ -15,7 +15,7 @@ except ImportError:
 try:
     from _operator import _compare_digest as compare
 except ImportError:
-    from hmac import compare_digest as compare
+    from hmac import compare_digest as compare  # type: ignore[no-redef]
 
 SECRET_BYTES = 32
 HOST = "host"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 try:
     import _socket as sockets  # `socket` itself costs milliseconds, and each connection of the host starts a relay
 except ImportError:
-    import socket as sockets
+    import socket as sockets  # type: ignore[no-redef]
 
 PREAMBLE = b"\nhibernaculum-relay 1\n"
 OFFER = b"\x7frly"  # as a length it would be refused

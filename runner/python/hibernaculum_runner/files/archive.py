@@ -186,8 +186,9 @@ def unpack(roots: Dict[str, str], pieces: Iterator[memoryview]) -> Dict[str, Any
     """Makes what an archive holds, in a directory for each of its names; tells what came. Raises RefusedError."""
     count = _Count()
     directories: List[Tuple[str, List[str], tarfile.TarInfo]] = []
+    source: Any = _Pieces(pieces)  # of a stream, only `read` is called
     try:
-        with tarfile.open(None, "r|", _Pieces(pieces), encoding=_ENCODING[0], errors=_ENCODING[1]) as archive:
+        with tarfile.open(None, "r|", source, encoding=_ENCODING[0], errors=_ENCODING[1]) as archive:
             for entry in archive:
                 archive.members = []  # type: ignore[attr-defined]  # else it keeps all of them
                 root, names = _place(entry.name)

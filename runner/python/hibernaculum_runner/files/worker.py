@@ -133,7 +133,7 @@ class Worker:
 
         transfer = request if type(request) is int else 0
         sent, problem = download(self._workdir, path, begin, self._connection, transfer)
-        end = {"transfer": transfer, "bytes": sent}
+        end: Dict[str, Any] = {"transfer": transfer, "bytes": sent}
         if problem is not None:
             end["problem"] = problem
         self._send(frames.notification("files.end", end))

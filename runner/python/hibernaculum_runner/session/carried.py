@@ -25,7 +25,10 @@ _TOLD = 3
 
 def warnings() -> List[str]:
     """In sentences. Runs no user code, and opens and closes no file of the session's."""
-    sockets, pipes, files, databases, devices = 0, 0, [], [], []
+    sockets, pipes = 0, 0
+    files: List[str] = []
+    databases: List[str] = []
+    devices: List[str] = []
     output = _pipes_of_output()
     for fd in _user_descriptors():
         try:

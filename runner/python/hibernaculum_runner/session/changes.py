@@ -49,14 +49,14 @@ def _choose() -> Callable[[Tuple[Any, ...]], bytes]:
 
         reference_type = type("Reference", (_ctypes._SimpleCData,), {"_type_": "O"})
         char = type("Char", (_ctypes._SimpleCData,), {"_type_": "c"})
-        pointer_type = type("Pointer", (_ctypes._Pointer,), {"_type_": char})
+        pointer_type: Any = type("Pointer", (_ctypes._Pointer,), {"_type_": char})
         reference = reference_type()
         memory = pointer_type.from_buffer(reference)  # the same word, seen as the address of bytes
         items = tuple.__basicsize__  # a tuple's item pointers stand behind its header
 
         def addresses_by_memory(values: Tuple[Any, ...]) -> bytes:
             reference.value = values
-            addresses = memory[items : items + len(values) * _POINTER]
+            addresses: bytes = memory[items : items + len(values) * _POINTER]
             reference.value = ()  # (None would not let go of the last one)
             return addresses
 
@@ -72,10 +72,11 @@ addresses_of = _choose()
 """The addresses of a tuple's items, as bytes."""
 
 
-class _Watch(ref):
+class _Watch(ref):  # type: ignore[type-arg]
     """Tells of the death of a name's object."""
 
     __slots__ = ("name",)
+    name: str
 
 
 class Difference(NamedTuple):
@@ -185,7 +186,7 @@ class Changes:
         """Pairs names with their values, and sees to it that the values' addresses stay meaningful."""
         pairs = []
         for name in names:
-            value = self._namespace.get(name)
+            value: Any = self._namespace.get(name)
             kind = type(value)
             self._held.pop(name, None)
             self._watched.pop(name, None)

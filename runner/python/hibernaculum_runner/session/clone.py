@@ -33,19 +33,19 @@ SETTLED = b"s"
 """What a clone that is made asleep says before it falls asleep: it is in a process group of its own."""
 
 
-class _Long(_ctypes._SimpleCData):  # type: ignore[misc, name-defined]
+class _Long(_ctypes._SimpleCData):  # type: ignore[type-arg]
     _type_ = "l"
 
 
-class _Letter(_ctypes._SimpleCData):  # type: ignore[misc, name-defined]
+class _Letter(_ctypes._SimpleCData):  # type: ignore[type-arg]
     _type_ = "c"
 
 
-class _Number(_ctypes._SimpleCData):  # type: ignore[misc, name-defined]
+class _Number(_ctypes._SimpleCData):  # type: ignore[type-arg]
     _type_ = "Q"
 
 
-class _Call(_ctypes.CFuncPtr):  # type: ignore[misc, name-defined]
+class _Call(_ctypes.CFuncPtr):
     """Keeps the GIL, as a function of Python's own."""
 
     _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI | _ctypes.FUNCFLAG_USE_ERRNO
@@ -57,7 +57,7 @@ def named(name: str) -> Any:
     return lambda *words: call(*map(_Long, words))
 
 
-_program = _ctypes.dlopen(None, 2)
+_program = _ctypes.dlopen(None, 2)  # type: ignore[arg-type]
 _syscall, _prctl, _mmap = named("syscall"), named("prctl"), named("mmap")
 _send, _recv, _poll, _close = named("send"), named("recv"), named("poll"), named("close")
 _before, _in_parent, _in_child = map(named, ("PyOS_BeforeFork", "PyOS_AfterFork_Parent", "PyOS_AfterFork_Child"))
@@ -147,8 +147,8 @@ class Mapping:
 
     def __init__(self, memory: Any) -> None:
         self._length = len(memory)
-        view = type("View", (_ctypes.Array,), {"_type_": _Letter, "_length_": self._length}).from_buffer(memory)
-        self._address = _ctypes.addressof(view)
+        kind: Any = type("View", (_ctypes.Array,), {"_type_": _Letter, "_length_": self._length})
+        self._address = _ctypes.addressof(kind.from_buffer(memory))
 
     def show(self, descriptor: int) -> None:
         """Maps a file of the same length. Raises OSError."""

@@ -39,7 +39,8 @@ _MUCH = 16 << 10  # bytes of one frame
 _WIDE = 1 << 20  # the most that a user may ask for
 _F_SETPIPE_SZ = 1031
 _WAIT_ALL = socket.MSG_WAITALL  # one call for a megabyte, where a signal does not come in between
-_scan = json.decoder.JSONDecoder().scan_once  # json.loads without its checks: a microsecond on the hot path
+# json.loads without its checks: a microsecond on the hot path
+_scan = json.decoder.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
 
 class Connection:

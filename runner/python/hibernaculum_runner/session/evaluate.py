@@ -64,6 +64,7 @@ class Compiler:
                 pass  # a statement, or really wrong: the long way says which
             else:
                 return _code((None, code, bool(code.co_flags & COROUTINE)))
+        error: Optional[SyntaxError]
         try:
             tree = compile(text, filename, "exec", flags | ONLY_AST, True)
         except SyntaxError as problem:

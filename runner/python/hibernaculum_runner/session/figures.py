@@ -15,20 +15,20 @@ from .displays import Displays
 
 def amend_pyplot(pyplot: ModuleType, displays: Displays, at_end: List[Callable[[], None]]) -> None:
     """Shows open figures at the end of an execution, and at `show()`."""
-    if not str(pyplot.get_backend()).lower().endswith("agg"):  # type: ignore[attr-defined]
+    if not str(pyplot.get_backend()).lower().endswith("agg"):
         return  # somebody has a screen after all
 
     def show_open(*_arguments: Any, **_options: Any) -> None:
-        numbers = pyplot.get_fignums()  # type: ignore[attr-defined]
+        numbers = pyplot.get_fignums()
         try:
-            displays.show_together([pyplot.figure(number) for number in numbers])  # type: ignore[attr-defined]
+            displays.show_together([pyplot.figure(number) for number in numbers])
         finally:
             if numbers:
-                pyplot.close("all")  # type: ignore[attr-defined]
+                pyplot.close("all")
 
     pyplot.show = show_open  # type: ignore[attr-defined]
     at_end.append(show_open)
-    figure = sys.modules["matplotlib.figure"].Figure  # type: ignore[attr-defined]
+    figure = sys.modules["matplotlib.figure"].Figure
     if not hasattr(figure, "_repr_png_"):
         figure._repr_png_ = _png
 
@@ -43,7 +43,7 @@ def _png(figure: Any) -> bytes:
 
 def amend_plotly(module: ModuleType, displays: Displays) -> None:
     """`figure.show()` displays; a figure's forms are Plotly's JSON and HTML."""
-    figure = module.BaseFigure  # type: ignore[attr-defined]
+    figure = module.BaseFigure
 
     def mimebundle(self: Any, *_arguments: Any, **_options: Any) -> Dict[str, Any]:
         import json

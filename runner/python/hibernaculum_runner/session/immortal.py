@@ -63,10 +63,10 @@ def _memory() -> Any:
     try:
         import _ctypes
 
-        class Word(_ctypes._SimpleCData):  # type: ignore[misc, name-defined]
+        class Word(_ctypes._SimpleCData):  # type: ignore[type-arg]
             _type_ = "Q"
 
-        class Words(_ctypes.Array):
+        class Words(_ctypes.Array):  # type: ignore[type-arg]
             _type_, _length_ = Word, (1 << 47) // _WORD
 
         return Words.from_address(0)

@@ -31,14 +31,14 @@ class Amendments:
             module = sys.modules.get(name)
             if module is not None:
                 self._wanted.pop(name)(module)
-        sys.meta_path.insert(0, self)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, self)
 
     def find_spec(self, name: str, path: Any, target: Optional[ModuleType] = None) -> Optional[ModuleSpec]:
         if name not in self._wanted:
             return None
         for finder in sys.meta_path:
             find = getattr(finder, "find_spec", None)
-            spec = find(name, path, target) if find is not None and finder is not self else None
+            spec: Optional[ModuleSpec] = find(name, path, target) if find is not None and finder is not self else None
             if spec is not None:
                 if spec.loader is not None and hasattr(spec.loader, "exec_module"):
                     spec.loader = _Loader(spec.loader, name, self._wanted)  # type: ignore[assignment]

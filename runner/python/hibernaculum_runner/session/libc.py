@@ -28,17 +28,17 @@ def _unread_slowly(descriptor: int) -> Callable[[], int]:
 try:
     import _ctypes
 
-    class _Int(_ctypes._SimpleCData):  # type: ignore[misc, name-defined]
+    class _Int(_ctypes._SimpleCData):  # type: ignore[type-arg]
         _type_ = "i"
 
-    class _Unsigned(_ctypes._SimpleCData):  # type: ignore[misc, name-defined]
+    class _Unsigned(_ctypes._SimpleCData):  # type: ignore[type-arg]
         _type_ = "L"
 
-    class _Function(_ctypes.CFuncPtr):  # type: ignore[misc, name-defined]
+    class _Function(_ctypes.CFuncPtr):
         _flags_ = _ctypes.FUNCFLAG_CDECL | _ctypes.FUNCFLAG_PYTHONAPI  # keeps the GIL
         _restype_ = _Int
 
-    _program = _ctypes.dlopen(None, 2)
+    _program = _ctypes.dlopen(None, 2)  # type: ignore[arg-type]
     _fflush = _Function(_ctypes.dlsym(_program, "fflush"))
     _ioctl = _Function(_ctypes.dlsym(_program, "ioctl"))
 

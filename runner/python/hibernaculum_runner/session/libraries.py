@@ -36,7 +36,7 @@ class Told(NamedTuple):
 
 Teller = Callable[[Any], Told]
 
-_module_names = ModuleType.__dict__["__dict__"].__get__
+_module_names = vars(ModuleType)["__dict__"].__get__
 _held: Dict[int, Tuple[type, Teller]] = {}
 
 

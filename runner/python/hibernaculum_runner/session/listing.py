@@ -46,7 +46,7 @@ _WEIGHED = 8  # elements whose sizes are
 _DIGITS = 600  # bits beyond which an integer is not written out
 
 _mro = type.__dict__["__mro__"].__get__
-_module_names = ModuleType.__dict__["__dict__"].__get__
+_module_names = vars(ModuleType)["__dict__"].__get__
 
 
 def listing(names: Dict[str, Any], hidden: FrozenSet[str], prefix: str, kinds: FrozenSet[str]) -> str:
@@ -212,7 +212,8 @@ def _saved(sample: List[Any], length: int) -> str:
 
 def _estimate(value: Any, length: int, sample: List[Any]) -> int:
     """The container, and what its elements take on their own, reckoned from the first few."""
-    return int(type(value).__sizeof__(value)) + _elements(length, sample)
+    kind: Any = type(value)
+    return int(kind.__sizeof__(value)) + _elements(length, sample)
 
 
 def _elements(length: int, sample: List[Any]) -> int:

@@ -78,7 +78,7 @@ def dumps_for(method: str, value: Any) -> bytes:
 
 def amend_spawn(popen: ModuleType) -> None:
     """`popen_spawn_posix` and `popen_forkserver` pickle the Process object as they launch."""
-    kind: Any = popen.Popen  # type: ignore[attr-defined]
+    kind: Any = popen.Popen
     launch = kind._launch
 
     def _launch(self: Any, process: Any) -> Any:
@@ -98,7 +98,7 @@ def amend_spawn(popen: ModuleType) -> None:
 
 def amend_pool(pool: ModuleType) -> None:
     """A Pool's tasks go through `_quick_put`; what that raises becomes the task's exception."""
-    kind: Any = pool.Pool  # type: ignore[attr-defined]
+    kind: Any = pool.Pool
     setup = kind._setup_queues
 
     def _setup_queues(self: Any) -> None:
@@ -113,7 +113,7 @@ def amend_pool(pool: ModuleType) -> None:
 
 def amend_executor(process: ModuleType) -> None:
     """A ProcessPoolExecutor's workers would die of it, and tell nothing of the reason."""
-    kind: Any = process.ProcessPoolExecutor  # type: ignore[attr-defined]
+    kind: Any = process.ProcessPoolExecutor
     submit = kind.submit
 
     def _submit(self: Any, fn: Any, *args: Any, **kwargs: Any) -> Any:

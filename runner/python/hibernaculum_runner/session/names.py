@@ -6,9 +6,9 @@ themselves tell the truth.
 
 from __future__ import annotations
 
-from ..hints import Any
+from ..hints import Any, Callable
 
-type_name = type.__dict__["__name__"].__get__
+type_name: Callable[[type], str] = type.__dict__["__name__"].__get__
 """The name of a type, as its definition gave it."""
 
 _type_module = type.__dict__["__module__"].__get__
@@ -38,7 +38,7 @@ def is_heap_type(kind: type) -> bool:
 
 def shallow_size(value: Any) -> int:
     """Bytes of the object alone: what a type of C says; of a type of Python only the fixed part."""
-    kind = type(value)
+    kind: Any = type(value)
     if _flags_of(kind) & _HEAP_TYPE:
         return object.__sizeof__(value)
     try:

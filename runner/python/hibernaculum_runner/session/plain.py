@@ -105,7 +105,7 @@ def _marks(tb: TracebackType, line: str) -> Optional[str]:
     """The line below a line of source, which may be empty; None where the library is to be asked."""
     if not line.isascii() or line[-1:] != "\n" or line[-2:-1].isspace() or len(line) > 500:
         return None
-    positions: Any = tb.tb_frame.f_code.co_positions()  # type: ignore[attr-defined]
+    positions: Any = tb.tb_frame.f_code.co_positions()  # type: ignore[attr-defined, unused-ignore]  # from 3.11 on
     _, last_line, start, end = next(islice(positions, tb.tb_lasti // 2, None))
     if start is None or end is None:
         return ""

@@ -56,7 +56,7 @@ def quiesce(loop: Any) -> None:
 
 
 def _rest_executor(loop: Any) -> None:
-    executor = getattr(loop, "_default_executor", None)
+    executor: Any = getattr(loop, "_default_executor", None)
     try:
         is_idle = executor._work_queue.empty() and executor._idle_semaphore._value >= len(executor._threads)
     except AttributeError:  # none, or one of another make

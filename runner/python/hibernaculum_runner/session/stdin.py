@@ -140,7 +140,7 @@ class InputStream(io.TextIOBase):
         self.buffer = io.BufferedReader(_Bytes(self))
 
     @property
-    def closed(self) -> bool:  # type: ignore[override]
+    def closed(self) -> bool:
         return self._closed
 
     def close(self) -> None:
@@ -164,10 +164,10 @@ class InputStream(io.TextIOBase):
             line, self._left = line[:size], line[size:]
         return line
 
-    def read(self, size: Optional[int] = -1) -> str:  # type: ignore[override]
+    def read(self, size: Optional[int] = -1) -> str:
         if size is not None and size >= 0:
             return self.readline(size)
-        lines = []
+        lines: List[str] = []
         while True:
             line = self.readline()
             if not line:
@@ -243,7 +243,7 @@ class StandardInput:
         """Before an execution: what is closed, None or deleted is ours again. What user code put there stays."""
         self.stream.open_again()
         if getattr(getattr(sys, "stdin", None), "closed", True) is True:
-            sys.stdin = self.stream  # type: ignore[assignment]
+            sys.stdin = self.stream
 
     def getpass(self, prompt: str = "Password: ", stream: Any = None) -> str:
         """Prompt for a password, which the host does not echo."""

@@ -42,7 +42,7 @@ class TextStream(io.TextIOBase):
         self.write = self._quick  # type: ignore[method-assign]
 
     @property
-    def closed(self) -> bool:  # type: ignore[override]
+    def closed(self) -> bool:
         return self._closed
 
     def close(self) -> None:
@@ -103,11 +103,11 @@ class ByteStream(io.BufferedIOBase):
         self.name = _NAMES[number]
 
     @property
-    def raw(self) -> io.FileIO:  # type: ignore[override]
+    def raw(self) -> io.FileIO:
         return io.FileIO(self._number, "w", closefd=False)
 
     @property
-    def closed(self) -> bool:  # type: ignore[override]
+    def closed(self) -> bool:
         return self._text.closed
 
     def close(self) -> None:
@@ -191,7 +191,7 @@ class Streams:
         """In a forked child: text goes to fds 1 and 2, line by line, as in any program."""
         self._road.detach({number: _plain_file(number) for number in (STDOUT, STDERR)})
         for stream in (self.stdout, self.stderr):
-            stream.buffer = stream._road.plain[stream._number].buffer  # type: ignore[index, assignment]
+            stream.buffer = stream._road.plain[stream._number].buffer  # type: ignore[index]
 
 
 def _plain_file(number: int) -> io.TextIOWrapper:

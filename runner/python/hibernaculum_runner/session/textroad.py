@@ -26,12 +26,15 @@ from functools import partial
 from json.encoder import encode_basestring
 from time import time
 
-from ..hints import Any, Callable, Dict, List, Optional, Tuple
+from ..hints import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Tuple
 from ..page import EXECUTION, TEXT_BASE, TEXT_CAPACITY, TEXT_EXECUTION, TEXT_SENT, TEXT_START, TEXT_STREAM, Page
 from .connection import Connection
 from .interrupts import Interrupts
 from .rawroad import RawRoad
 from .reply import encode_json
+
+if TYPE_CHECKING:
+    from mmap import mmap
 
 STDOUT, STDERR = 1, 2
 _END = TEXT_START + TEXT_CAPACITY
@@ -60,7 +63,7 @@ class TextRoad:
         self._memory = page.memory
         self._slots = page.slots
         self._connection, self._raw, self._interrupts = connection, raw, interrupts
-        self._writers = (None, page.memory, page.second_writer())
+        self._writers: Tuple[Any, mmap, mmap] = (None, page.memory, page.second_writer())
         self._close: List[Any] = [None]
         for writer in self._writers[1:]:
             # position and None, taken and moved to the end in one step

@@ -12,7 +12,7 @@ import json
 from functools import partial
 from math import isfinite
 
-from ..hints import Any, NamedTuple, Optional, Tuple
+from ..hints import Any, List, NamedTuple, Optional, Tuple
 from .names import type_name
 
 JSON_ELEMENTS = 1_000_000  # a longer value has no JSON: nobody should wait for it unasked
@@ -124,7 +124,7 @@ def _is_exact(value: Any) -> bool:
     stand among other things."""
     level, elements = [value], 0
     for _ in range(JSON_DEPTH):
-        deeper: list = []
+        deeper: List[Any] = []
         for container in level:
             elements += len(container)
             if elements > JSON_ELEMENTS:

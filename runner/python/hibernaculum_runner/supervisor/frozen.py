@@ -241,11 +241,12 @@ class FrozenCopies:
 
     def expect_to_wake(self, record: Record) -> None:
         """A copy is a session now, and has to say so in time: one that is stopped must not keep its host waiting."""
-        deaths = self._supervisor.deaths
+
+        def give_up() -> None:
+            self._supervisor.deaths.kill(record, "the copy did not wake")
+
         if self._supervisor.by_pid.get(record.pid) is record:
-            record.is_waking = self._supervisor.loop.after(
-                _PATIENCE, lambda: deaths.kill(record, "the copy did not wake") and None
-            )
+            record.is_waking = self._supervisor.loop.after(_PATIENCE, give_up)
 
     def woke(self, record: Record) -> None:
         """ "w": a copy is the session now; a host whose connection was kept does not know it yet."""

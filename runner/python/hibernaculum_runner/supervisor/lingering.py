@@ -89,7 +89,7 @@ class Lingering:
             return False
         kept, notices = line.kept, line.kept.notices()
         record = supervisor.records.get(session)
-        last = next((notice.params for notice in reversed(notices) if notice.method == "died"), {})
+        last: Dict[str, Any] = next((notice.params for notice in reversed(notices) if notice.method == "died"), {})
         text, raw = kept.positions(record.raw() if record is not None else last.get("raw", [0, 0]))
         adopted = {
             "number": kept.number, "request": kept.request, "answered": kept.is_answered, "pending": kept.pending,

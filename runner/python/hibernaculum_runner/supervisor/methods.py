@@ -45,7 +45,7 @@ def handle(supervisor: Supervisor, control: Control, message: Dict[str, Any]) ->
     function, types = entry
     for name, kind in types:
         value = params.get(name)
-        if type(value) is not kind or (kind is int and not 0 <= value < _LARGEST):
+        if type(value) is not kind or (type(value) is int and not 0 <= value < _LARGEST):
             why = f"wrong or missing: `{name}`"
             _refuse(control, request, frames.INVALID_PARAMS, f"wrong parameters for {method}", why)
             return
@@ -63,8 +63,10 @@ def _refuse(control: Control, request: Any, number: int, what: str, why: str) ->
 
 def _interrupt(call: Call) -> None:
     record = call.supervisor.records.get(call.params["session"])
-    lives = record is not None and not record.ending
-    call.answer({"delivered": lives and interrupt(call.supervisor, record, call.params["execution"])})
+    delivered = record is not None and not record.ending
+    if record is not None and delivered:
+        delivered = interrupt(call.supervisor, record, call.params["execution"])
+    call.answer({"delivered": delivered})
 
 
 def _kill(call: Call) -> None:

@@ -18,7 +18,7 @@ import socket
 
 from .. import linux
 from ..descriptors import channel, close_quietly, keep_only, move_high
-from ..hints import TYPE_CHECKING, Any, Callable, Dict, Iterable, NoReturn, Optional
+from ..hints import TYPE_CHECKING, Any, Callable, Dict, Iterable, NoReturn, Optional, Union
 from ..page import Page
 from ..parts import Parts
 from .loop import HANG_UP, READ
@@ -229,7 +229,9 @@ def forget_supervisor(supervisor: Supervisor, keep: Iterable[int], page: Optiona
     global _inherited
     _inherited = supervisor
     supervisor.loop.close()
-    for holder in (*supervisor.records.values(), *supervisor.nursery.places(), *supervisor.frozen.places()):
+    holders: Iterable[Union[Record, Place]]
+    holders = (*supervisor.records.values(), *supervisor.nursery.places(), *supervisor.frozen.places())
+    for holder in holders:
         if holder.page is not page:
             holder.page.close()
     keep_only(keep)

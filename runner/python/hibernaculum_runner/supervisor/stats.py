@@ -6,7 +6,7 @@ import os
 import time
 
 from .. import processes
-from ..hints import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional
+from ..hints import TYPE_CHECKING, Any, Callable, Dict, Iterator, Optional, Set
 
 if TYPE_CHECKING:
     from .service import Supervisor
@@ -51,7 +51,8 @@ def resident_bytes(pid: int) -> int:
 
 def _count_tree(root: int, most: int = 1000) -> int:
     """The process and all below it, but at most so many."""
-    todo, seen = [root], set()
+    todo = [root]
+    seen: Set[int] = set()
     while todo and len(seen) < most:
         pid = todo.pop()
         if pid not in seen and processes.is_alive(pid):

@@ -18,7 +18,7 @@ import signal
 import time
 
 from .. import processes
-from ..hints import TYPE_CHECKING, Callable, Dict, Iterator, List, Optional, Set
+from ..hints import TYPE_CHECKING, Callable, Dict, Generator, Iterator, List, Optional, Set
 from .record import Record
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Sweeps:
     def _is_alive(self, record: Record) -> bool:
         return self._supervisor.by_pid.get(record.pid) is record
 
-    def _find(self, record: Record, stopped: Set[int], found: Set[int]) -> Iterator[Optional[float]]:
+    def _find(self, record: Record, stopped: Set[int], found: Set[int]) -> Generator[Optional[float], None, bool]:
         """Adds to `found` what belongs to the session now. Returns whether there are orphans of unknown origin."""
         strangers = False
         todo: List[int] = [record.pid] if self._is_alive(record) else []

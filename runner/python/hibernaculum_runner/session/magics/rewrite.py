@@ -47,8 +47,8 @@ def rewritten(text: str) -> Optional[Rewritten]:
     if cell is not None:
         before = text[: cell.start(1)].count("\n")
         body = text[cell.end() + 1 :]
-        call = f"{NAME}.cell({cell[1]!r}, {cell[2].strip()!r}, {body!r}, {before + 2})"
-        return Rewritten("\n" * before + call, {before + 1})
+        python = f"{NAME}.cell({cell[1]!r}, {cell[2].strip()!r}, {body!r}, {before + 2})"
+        return Rewritten("\n" * before + python, {before + 1})
     if len(text) > LONGEST:
         return None
     lines = text.split("\n")

@@ -22,7 +22,7 @@ _SHELL = "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
 _piece = re.compile(r"\{\{|\}\}|\$\$|\$\{\w+\}|\{([^{}\n]+)\}|\$([A-Za-z_]\w*)")
 
 
-class Lines(list):
+class Lines(list):  # type: ignore[type-arg]
     """What a command printed, line by line."""
 
     @property

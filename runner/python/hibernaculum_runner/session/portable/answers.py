@@ -82,4 +82,4 @@ def _digests(text: str) -> Set[str]:
 def _limit(value: Any) -> Optional[int]:
     if value is not None and (type(value) is not int or value < 0):
         raise TypeError("a limit is no number of bytes")
-    return value  # type: ignore[no-any-return]
+    return value

@@ -38,11 +38,13 @@ class Codes:
     def note(self, function: FunctionType) -> None:
         """A function is about to be reduced: its globals may tell where its code is."""
         name = function.__globals__.get("__name__")
-        module = sys.modules.get(name) if type(name) is str and name != "__main__" else None
+        if type(name) is not str or name == "__main__":
+            return
+        module = sys.modules.get(name)
         if module is None or vars(module) is not function.__globals__:
             return
         if name not in self._modules:
-            self._modules[name] = _inner_codes(str(name), module)
+            self._modules[name] = _inner_codes(name, module)
         found = self._modules[name].get(function.__code__)
         if found is not None:
             self._in_modules[id(function.__code__)] = found

@@ -26,7 +26,7 @@ def reduced(kind: Any, attributes: Dict[str, Any]) -> Tuple[Any, Tuple[Any, ...]
     """How it is made; takes out of the attributes what comes of that."""
     fields = attributes["_fields"]
     defaults = tuple(attributes.get("_field_defaults", {}).values())
-    model = collections.namedtuple("model", fields, defaults=defaults)  # noqa: PYI024
+    model = collections.namedtuple("model", fields, defaults=defaults)  # type: ignore[misc]  # noqa: PYI024
     for name, made in _dict_of(model).items():
         value = attributes.get(name)
         is_its_own = (

@@ -100,7 +100,7 @@ class Reducing:
             return self._module
         if kind is types.CodeType:
             return lambda code: self._codes.reduce(code, self.mark)
-        if kind is types.CellType:  # type: ignore[attr-defined]
+        if kind is types.CellType:
             return functions.reduce_cell
         if kind is types.MethodType:
             return self._method
@@ -144,8 +144,9 @@ class Reducing:
             return NotImplemented
         if function.__module__ == Rebuilder.__module__:
             return NotImplemented
-        if vars(builtins).get(function.__name__) is function:
-            return getattr, (builtins, function.__name__)
+        plain = function.__name__
+        if vars(builtins).get(plain) is function:
+            return getattr, (builtins, plain)
         if _is_of_the_runner(function.__module__):
             return self._of_the_runner(function)
         self._codes.note(function)
@@ -153,7 +154,7 @@ class Reducing:
 
     def _method(self, method: Any) -> Any:
         name = method.__func__.__name__ if isinstance(method.__func__, types.FunctionType) else None
-        if vars(builtins).get(name) is method:
+        if name is not None and vars(builtins).get(name) is method:
             return getattr, (builtins, name)
         if name is not None and not is_importable_class(type(method.__self__)):
             return types.MethodType, (method.__func__, method.__self__)

@@ -112,7 +112,7 @@ class Rebuilder:
         function.__dict__.update(state.get("dict", {}))
 
     def cell(self) -> Any:
-        return types.CellType()  # type: ignore[call-arg]
+        return types.CellType()
 
     def fill_cell(self, cell: Any, contents: Tuple[Any]) -> None:
         cell.cell_contents = contents[0]
@@ -132,13 +132,14 @@ class Rebuilder:
         members.update(space)
         for key, value in values:
             members[key] = value
-        more = {}
+        more: Dict[str, Any] = {}
         if boundary is not None and sys.version_info >= (3, 11):
             more["boundary"] = enum.FlagBoundary[boundary]
         return maker.__new__(metaclass or maker, name, bases, members, **more)
 
     def namedtuple(self, name: str, fields: Any, defaults: Any, module: str, qualname: str) -> Any:
-        kind: Any = collections.namedtuple(name, fields, defaults=defaults, module=module)  # noqa: PYI024
+        make: Any = collections.namedtuple  # noqa: PYI024  (type checkers want its arguments to be literals)
+        kind = make(name, fields, defaults=defaults, module=module)
         _set(kind, "__qualname__", qualname)
         return kind
 
@@ -191,18 +192,18 @@ class Rebuilder:
         import functools
 
         made = functools.cached_property(function)
-        made.attrname = name  # type: ignore[assignment]
+        made.attrname = name
         return made
 
     def type_variable(self, name: str, constraints: Tuple[Any, ...], more: Dict[str, Any]) -> Any:
         import typing
 
-        return typing.TypeVar(name, *constraints, **more)  # type: ignore[misc]
+        return typing.TypeVar(name, *constraints, **more)
 
     def type_alias(self, name: str, value: Any, parameters: Tuple[Any, ...]) -> Any:
         import typing
 
-        return typing.TypeAliasType(name, value, type_params=parameters)  # type: ignore[attr-defined]
+        return typing.TypeAliasType(name, value, type_params=parameters)  # type: ignore[attr-defined, unused-ignore]
 
     def weak_reference(self, target: Any) -> Any:
         import weakref
