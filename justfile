@@ -29,7 +29,7 @@ nextest *words:
 conformance python="python3":
     bash .ci/conformance.sh "$(command -v {{ python }})"
 
-# The Python side: lints, and the runner's own tests on every CPython found
+# The Python side: lints, types, and the runner's own tests on every CPython found
 python: lint-scripts
     python3 .ci/pythons.py | while read -r roles version python; do \
         echo "== $version ($roles)"; bash .ci/runner_tests.sh "$python" </dev/null; \
@@ -59,7 +59,7 @@ long *words:
 ci:
     .ci/run
 
-# Python and shell lints, with pinned tools that this installs
+# Python and shell lints and the runner's types, with pinned tools that this installs
 [private]
 lint-scripts:
     bash .ci/lint_scripts.sh
