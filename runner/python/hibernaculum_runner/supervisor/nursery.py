@@ -12,6 +12,10 @@ none ──the second session──> starting ──"ready"──> serving ─�
 HIBERNACULUM_ZYGOTE in the sandbox's environment changes that: `never`, or `first`, where even the first session waits
 for a zygote.
 
+A clone takes most of its time to be made, and to copy the pages that it touches first. So one is kept *in reserve*, which
+has done both: the session that takes it costs a handshake. Another one is made a moment later. Where sessions come
+faster than that, or it is gone, they are cloned when they are asked for.
+
 An order is one message with the new session's descriptors; the answer is the pid, or an error number. The session waits
 on its channel for "go", so that it says nothing before it is known here. Where a zygote cannot be had, where it is
 gone, or silent for too long, the supervisor forks the session itself.
@@ -28,7 +32,7 @@ from collections import deque
 
 from .. import processes
 from ..descriptors import channel, close_quietly, receive_with_pid
-from ..hints import TYPE_CHECKING, Deque, List, NoReturn, Optional
+from ..hints import TYPE_CHECKING, Deque, List, NoReturn, Optional, Sequence, Set, Tuple, Union
 from . import opening
 from .loop import READ, Timer
 
@@ -36,14 +40,26 @@ if TYPE_CHECKING:
     from .service import Supervisor
 
 READY = b"ready"
+RESERVE = b"reserve"
 _LONGEST = 64 << 10  # of an order
 _START = 20.0  # seconds until it must be ready
 _PATIENCE = 2.0  # seconds for an answer
 _PAUSE = 0.02  # seconds: whoever opens a second session is served first
+_NEXT = 0.002  # seconds until another clone is made in reserve: whoever opens a session goes on first
+
+
+class _Reserve:
+    """A clone that waits for an order."""
+
+    __slots__ = ("channel", "pid")
+
+    def __init__(self, channel: int) -> None:
+        self.channel = channel  # to it
+        self.pid = 0  # until the zygote has told
 
 
 class Nursery:
-    """At most one zygote."""
+    """At most one zygote, and at most one clone in reserve."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
@@ -55,12 +71,21 @@ class Nursery:
         self._asked = 0
         self._mode = os.environ.get("HIBERNACULUM_ZYGOTE", "second")
         self._waiting: List[opening.Place] = []  # for the zygote to be ready
-        self._orders: Deque[opening.Place] = deque()
+        self._orders: Deque[Union[opening.Place, _Reserve]] = deque()
         self._timer: Optional[Timer] = None
+        self._reserve: Optional[_Reserve] = None
+        self._will_reserve = False
+
+    @property
+    def pids(self) -> Set[int]:
+        """Those that serve nobody yet."""
+        return {self.pid, self._reserve.pid} if self._reserve is not None else {self.pid}
 
     def order(self, place: opening.Place) -> bool:
         """Has a session cloned, if that can be; it is registered when the zygote has answered."""
         self._asked += 1
+        if self._reserve is not None and self._take_reserve(place):
+            return True
         if self._is_ready:
             return self._ask(place)
         if self._mode == "first" and not self._is_given_up:
@@ -72,16 +97,46 @@ class Nursery:
             self._supervisor.loop.after(_PAUSE, self._start)
         return False
 
+    def _take_reserve(self, place: opening.Place) -> bool:
+        """The clone in reserve is the session, if it lives."""
+        reserve = self._give_up_reserve()
+        is_sent = _send(reserve.channel, *_order(place))
+        close_quietly(reserve.channel)  # it ends where nothing came
+        if is_sent:
+            opening.let_go(opening.register(self._supervisor, place, reserve.pid))
+            self._plan_reserve()
+        return is_sent
+
     def _ask(self, place: opening.Place) -> bool:
-        wanted = place.wanted
-        message = json.dumps([wanted.session, wanted.request, wanted.result, wanted.options]).encode()
-        fds = array.array("i", (wanted.connection, *place.theirs, place.page.descriptor))
-        if len(message) > _LONGEST or not self._send(message, fds):
+        if not _send(self._channel, *_order(place)):
             return False
-        self._orders.append(place)
+        self._expect(place)
+        self._plan_reserve()
+        return True
+
+    def _expect(self, order: Union[opening.Place, _Reserve]) -> None:
+        self._orders.append(order)
         if self._timer is None:
             self._timer = self._supervisor.loop.after(_PATIENCE, self._kill)
-        return True
+
+    def _plan_reserve(self) -> None:
+        if not self._will_reserve:
+            self._will_reserve = True
+            self._supervisor.loop.after(_NEXT, self._ask_for_reserve)
+
+    def _ask_for_reserve(self) -> None:
+        self._will_reserve = False
+        if not self._is_ready or self._reserve is not None:
+            return
+        try:
+            ours, theirs = channel()
+        except OSError:  # no descriptors left: without one, then
+            return
+        if _send(self._channel, RESERVE, (theirs,)):
+            self._expect(_Reserve(ours))
+        else:
+            close_quietly(ours)
+        close_quietly(theirs)
 
     def expects(self, session: str) -> bool:
         """Whether a session of that name is about to be."""
@@ -89,21 +144,11 @@ class Nursery:
 
     def places(self) -> List[opening.Place]:
         """Those of sessions that are about to be."""
-        return [*self._orders, *self._waiting]
+        return [*(order for order in self._orders if isinstance(order, opening.Place)), *self._waiting]
 
     def is_answering(self) -> bool:
         """Whether a process that nobody knows may be one that was ordered."""
         return bool(self._orders)
-
-    def _send(self, message: bytes, fds: array.array[int]) -> bool:
-        zygote = socket.socket(fileno=self._channel)
-        try:
-            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)]
-            return zygote.sendmsg([message], rights, socket.MSG_DONTWAIT) == len(message)
-        except OSError:  # full, or gone: its end will be told
-            return False
-        finally:
-            zygote.detach()
 
     def _start(self) -> None:
         if self.pid or self._is_given_up:
@@ -148,18 +193,34 @@ class Nursery:
             for place in waiting:
                 if not self._ask(place):
                     self._fork(place)
+            self._plan_reserve()
         elif self._orders:
             self._take(int(data), self._orders.popleft())
         if self._timer is not None:
             self._timer.cancel()
             self._timer = self._supervisor.loop.after(_PATIENCE, self._kill) if self._orders else None
 
-    def _take(self, answer: int, place: opening.Place) -> None:
+    def _take(self, answer: int, place: Union[opening.Place, _Reserve]) -> None:
+        if isinstance(place, _Reserve):
+            self._keep(answer, place)
+            return
         if answer <= 0:  # no processes or memory left, say: here it may be otherwise
             self._fork(place)
             return
         opening.let_go(opening.register(self._supervisor, place, answer))
         self._supervisor.deaths.reap()
+
+    def _keep(self, answer: int, reserve: _Reserve) -> None:
+        if answer <= 0:  # the next session is cloned when it is asked for
+            close_quietly(reserve.channel)
+            return
+        reserve.pid, self._reserve = answer, reserve
+        self._supervisor.deaths.reap()
+
+    def _give_up_reserve(self) -> _Reserve:
+        reserve, self._reserve = self._reserve, None
+        assert reserve is not None
+        return reserve
 
     def _fork(self, place: opening.Place) -> None:
         try:
@@ -173,9 +234,16 @@ class Nursery:
         if self.pid:
             processes.send_signal(self.pid, signal.SIGKILL)
 
-    def ended(self) -> None:
-        """The zygote is dead. What was ordered is forked here, at a new place: at the old one there may be a clone, of
-        which we were not told. It finds its channel closed instead of "go", and ends.
+    def ended(self, pid: int) -> None:
+        """One of `pids` is dead."""
+        if pid == self.pid:
+            self._zygote_ended()
+        else:
+            close_quietly(self._give_up_reserve().channel)
+
+    def _zygote_ended(self) -> None:
+        """What was ordered is forked here, at a new place: at the old one there may be a clone, of which we were not
+        told. It finds its channel closed instead of "go", and ends.
         """
         self._is_given_up = not self._has_been_ready
         self._supervisor.loop.remove(self._channel)
@@ -187,6 +255,9 @@ class Nursery:
             self._timer = None
         orders, self._orders = list(self._orders), deque()
         for place in orders:
+            if isinstance(place, _Reserve):
+                close_quietly(place.channel)
+                continue
             place.give_up()
             try:
                 self._fork(opening.prepare(place.wanted))
@@ -198,6 +269,27 @@ class Nursery:
         waiting, self._waiting = self._waiting, []
         for place in waiting:
             self._fork(place)
+
+
+def _order(place: opening.Place) -> Tuple[bytes, Sequence[int]]:
+    """What is sent to whoever is to be the session, and with which descriptors."""
+    wanted = place.wanted
+    message = json.dumps([wanted.session, wanted.request, wanted.result, wanted.options]).encode()
+    return message, (wanted.connection, *place.theirs, place.page.descriptor)
+
+
+def _send(descriptor: int, message: bytes, fds: Sequence[int]) -> bool:
+    """Whether the other end has it, or will."""
+    if len(message) > _LONGEST:
+        return False
+    other = socket.socket(fileno=descriptor)
+    try:
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
+        return other.sendmsg([message], rights, socket.MSG_DONTWAIT) == len(message)
+    except OSError:  # full, or gone: its end will be told
+        return False
+    finally:
+        other.detach()
 
 
 def _live(orders: int, supervisor_pid: int, workdir: str, limits: dict[str, object]) -> NoReturn:
