@@ -33,8 +33,8 @@ from ..descriptors import channel, close_quietly, keep_only, move_high
 from ..hints import Any, Dict, List, NoReturn, Optional, Tuple
 from ..page import Page
 from ..parts import Parts
-from ..supervisor.nursery import READY, RESERVE
 from ..supervisor.opening import GO
+from ..supervisor.orders import READY, RESERVE
 from . import limits, process
 from .clone import Cloner, Mapping, die_with_parent
 from .immortal import immortalise
@@ -72,6 +72,7 @@ class Zygote:
             workdir=workdir,
         )  # fmt: skip
         self._places = (connection, end, stdout, stderr)
+        self._page = move_high(os.dup(page.descriptor))  # where files may not become that long, none can be made later
         self._null = move_high(os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC))
         process.become(parts)
         self.session = process.Session(parts)
@@ -88,44 +89,57 @@ class Zygote:
             host.recv(1 << 16)  # an execution's output and its answer come in one piece
         executor.forget(_FILE)
         host.detach()
-        keep_only((self._orders, *self._places, *self._readers, self._null, executor.descriptor))
+        keep_only((self._orders, *self._places, *self._readers, self._page, self._null, executor.descriptor))
         self._undress()
 
     def run(self) -> Tuple[Parts, Optional[str]]:
         """Fills orders. Comes back in clones only: with what such a one is, or why it cannot be."""
-        supervisor = socket.socket(fileno=self._orders)
-        supervisor.setblocking(True)
-        is_reserve = False
+        supervisor = _connected(self._orders)
         gc.collect()
         immortalise(self)
         gc.freeze()
         supervisor.send(READY)
         while True:
             message, fds = _receive(supervisor)
-            if not message:
-                os._exit(0)
             if message == RESERVE:
                 pid = self._clone()
                 if pid == 0:
                     close_quietly(supervisor.detach())
-                    supervisor = self._wait_in_reserve(fds[0])
-                    is_reserve = True
-                    continue
+                    return self._wait_in_reserve(move_high(fds[0]))
                 os.close(fds[0])
             else:
                 parts, problem = self._prepare(message, fds)
-                pid = 0 if is_reserve else self._clone()
+                pid = self._clone()
                 if pid == 0:
-                    break
+                    self._go(supervisor, parts)
+                    return parts, problem
                 self._undress()
             supervisor.send(b"%d" % pid)
-        close_quietly(supervisor.detach())
-        close_quietly(self._null)
+
+    def _wait_in_reserve(self, orders: int) -> Tuple[Parts, Optional[str]]:
+        """In a clone for which there is no order yet: fills one."""
+        self._orders = orders
+        self._lead_own_life()
+        host, places = _stand_ins()
+        self._prepare(_STAND_IN, [*places, os.dup(self._page)])
+        self.session.answer_hello()
+        host.recv(1 << 16)
+        self._rehearse(host, _OFTEN)
+        supervisor = _connected(orders)
+        supervisor.send(READY)
+        parts, problem = self._prepare(*_receive(supervisor))
+        supervisor.send(b"%d" % os.getpid())
+        self._go(supervisor, parts)
+        return parts, problem
+
+    def _go(self, supervisor: socket.socket, parts: Parts) -> None:
+        """In a clone that has an order: lets go of what is not the session's, and waits until it may speak."""
+        for descriptor in (supervisor.detach(), self._page, self._null):
+            close_quietly(descriptor)
         self._lead_own_life()
         limits.apply_last(parts.limits)
         if os.read(parts.channel, 16) != GO:
             os._exit(0)
-        return parts, problem
 
     def _prepare(self, order: bytes, fds: List[int]) -> Tuple[Parts, Optional[str]]:
         """Makes what is here the session that is ordered, but for its process; or tells why it cannot be."""
@@ -139,19 +153,6 @@ class Zygote:
         die_with_parent(self._parts.supervisor_pid)
         os.setpgid(0, 0)
         self.session.take_over()
-
-    def _wait_in_reserve(self, orders: int) -> socket.socket:
-        """In a clone for which there is no order yet. Returns where it will come."""
-        self._orders = move_high(orders)
-        self._lead_own_life()
-        page = Page("zygote")
-        host, places = _stand_ins()
-        self._prepare(_STAND_IN, [*places, os.dup(page.descriptor)])
-        page.close()
-        self.session.answer_hello()
-        host.recv(1 << 16)
-        self._rehearse(host, _OFTEN)
-        return socket.socket(fileno=self._orders)
 
     def _dress(self, fds: List[int]) -> None:
         """Puts a connection, an end of a channel, two pipes and a page where the stand-ins are."""
@@ -198,11 +199,20 @@ def _write_end() -> int:
     return move_high(writer)
 
 
+def _connected(orders: int) -> socket.socket:
+    supervisor = socket.socket(fileno=orders)
+    supervisor.setblocking(True)
+    return supervisor
+
+
 def _receive(supervisor: socket.socket) -> Tuple[bytes, List[int]]:
-    """An order, with its descriptors: connection, channel, stdout, stderr, page. Nothing, where there will be none."""
+    """An order, with its descriptors: connection, channel, stdout, stderr, page. Ends the process where there will be
+    none."""
     message, ancillary, _flags, _address = supervisor.recvmsg(
         _ORDER, socket.CMSG_SPACE(4 * _FDS), socket.MSG_CMSG_CLOEXEC
     )
+    if not message:
+        os._exit(0)
     fds = array.array("i")
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:

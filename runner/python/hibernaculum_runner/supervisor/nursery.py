@@ -12,50 +12,30 @@ none ──the second session──> starting ──"ready"──> serving ─�
 HIBERNACULUM_ZYGOTE in the sandbox's environment changes that: `never`, or `first`, where even the first session waits
 for a zygote.
 
-A clone takes most of its time to be made, and to copy the pages that it touches first. So one is kept *in reserve*, which
-has done both: the session that takes it costs a handshake. Another one is made a moment later. Where sessions come
-faster than that, or it is gone, they are cloned when they are asked for.
-
-An order is one message with the new session's descriptors; the answer is the pid, or an error number. The session waits
-on its channel for "go", so that it says nothing before it is known here. Where a zygote cannot be had, where it is
-gone, or silent for too long, the supervisor forks the session itself.
+An order is one message with the new session's descriptors; the answer is the pid, or an error number (`orders.py`). The
+session waits on its channel for "go", so that it says nothing before it is known here. Where a zygote cannot be had,
+where it is gone, or silent for too long, the supervisor forks the session itself. Where a clone is there in reserve
+(`reserve.py`), that one is the session.
 """
 
 from __future__ import annotations
 
-import array
-import json
 import os
 import signal
-import socket
 from collections import deque
 
 from .. import processes
-from ..descriptors import channel, close_quietly, receive_with_pid
-from ..hints import TYPE_CHECKING, Deque, List, NoReturn, Optional, Sequence, Set, Tuple, Union
-from . import opening
+from ..descriptors import channel, close_quietly
+from ..hints import TYPE_CHECKING, Deque, List, NoReturn, Optional, Set
+from . import opening, orders
 from .loop import READ, Timer
+from .reserve import Reserve
 
 if TYPE_CHECKING:
     from .service import Supervisor
 
-READY = b"ready"
-RESERVE = b"reserve"
-_LONGEST = 64 << 10  # of an order
 _START = 20.0  # seconds until it must be ready
-_PATIENCE = 2.0  # seconds for an answer
 _PAUSE = 0.02  # seconds: whoever opens a second session is served first
-_NEXT = 0.002  # seconds until another clone is made in reserve: whoever opens a session goes on first
-
-
-class _Reserve:
-    """A clone that waits for an order."""
-
-    __slots__ = ("channel", "pid")
-
-    def __init__(self, channel: int) -> None:
-        self.channel = channel  # to it
-        self.pid = 0  # until the zygote has told
 
 
 class Nursery:
@@ -71,20 +51,20 @@ class Nursery:
         self._asked = 0
         self._mode = os.environ.get("HIBERNACULUM_ZYGOTE", "second")
         self._waiting: List[opening.Place] = []  # for the zygote to be ready
-        self._orders: Deque[Union[opening.Place, _Reserve]] = deque()
+        self._orders: Deque[Optional[opening.Place]] = deque()
+        """What the zygote will answer to, in this order; None is the clone in reserve."""
         self._timer: Optional[Timer] = None
-        self._reserve: Optional[_Reserve] = None
-        self._will_reserve = False
+        self._reserve = Reserve(supervisor, self._ask_for_reserve, self._place_anew)
 
     @property
     def pids(self) -> Set[int]:
-        """Those that serve nobody yet."""
-        return {self.pid, self._reserve.pid} if self._reserve is not None else {self.pid}
+        """Of those that serve nobody yet."""
+        return {self.pid, self._reserve.pid}
 
     def order(self, place: opening.Place) -> bool:
-        """Has a session cloned, if that can be; it is registered when the zygote has answered."""
+        """Has a session cloned, if that can be; it is registered when that has been answered."""
         self._asked += 1
-        if self._reserve is not None and self._take_reserve(place):
+        if self._reserve.order(place):
             return True
         if self._is_ready:
             return self._ask(place)
@@ -97,46 +77,23 @@ class Nursery:
             self._supervisor.loop.after(_PAUSE, self._start)
         return False
 
-    def _take_reserve(self, place: opening.Place) -> bool:
-        """The clone in reserve is the session, if it lives."""
-        reserve = self._give_up_reserve()
-        is_sent = _send(reserve.channel, *_order(place))
-        close_quietly(reserve.channel)  # it ends where nothing came
-        if is_sent:
-            opening.let_go(opening.register(self._supervisor, place, reserve.pid))
-            self._plan_reserve()
-        return is_sent
-
     def _ask(self, place: opening.Place) -> bool:
-        if not _send(self._channel, *_order(place)):
+        if not orders.send(self._channel, *orders.of(place)):
             return False
         self._expect(place)
-        self._plan_reserve()
+        self._reserve.plan()
         return True
 
-    def _expect(self, order: Union[opening.Place, _Reserve]) -> None:
-        self._orders.append(order)
+    def _ask_for_reserve(self, orders_of_reserve: int) -> bool:
+        if not self._is_ready or not orders.send(self._channel, orders.RESERVE, (orders_of_reserve,)):
+            return False
+        self._expect(None)
+        return True
+
+    def _expect(self, place: Optional[opening.Place]) -> None:
+        self._orders.append(place)
         if self._timer is None:
-            self._timer = self._supervisor.loop.after(_PATIENCE, self._kill)
-
-    def _plan_reserve(self) -> None:
-        if not self._will_reserve:
-            self._will_reserve = True
-            self._supervisor.loop.after(_NEXT, self._ask_for_reserve)
-
-    def _ask_for_reserve(self) -> None:
-        self._will_reserve = False
-        if not self._is_ready or self._reserve is not None:
-            return
-        try:
-            ours, theirs = channel()
-        except OSError:  # no descriptors left: without one, then
-            return
-        if _send(self._channel, RESERVE, (theirs,)):
-            self._expect(_Reserve(ours))
-        else:
-            close_quietly(ours)
-        close_quietly(theirs)
+            self._timer = self._supervisor.loop.after(orders.PATIENCE, self._kill)
 
     def expects(self, session: str) -> bool:
         """Whether a session of that name is about to be."""
@@ -144,7 +101,7 @@ class Nursery:
 
     def places(self) -> List[opening.Place]:
         """Those of sessions that are about to be."""
-        return [*(order for order in self._orders if isinstance(order, opening.Place)), *self._waiting]
+        return [place for place in (*self._orders, *self._waiting, self._reserve.place) if place is not None]
 
     def is_answering(self) -> bool:
         """Whether a process that nobody knows may be one that was ordered."""
@@ -176,51 +133,34 @@ class Nursery:
         self._timer = self._supervisor.loop.after(_START, self._kill)
 
     def _on_answer(self, _events: int) -> None:
-        try:
-            data, sender = receive_with_pid(self._channel)
-        except BlockingIOError:
-            return
-        except OSError:
-            data, sender = b"", 0
+        data, sender = orders.hear(self._channel)
         if sender != self.pid:
-            if not sender:  # its end of the channel is closed: it is gone, or as good as that
+            if sender == 0:  # its end of the channel is closed: it is gone, or as good as that
                 self._supervisor.loop.remove(self._channel)
                 self._kill()
             return
-        if data == READY:
+        if data == orders.READY:
             self._is_ready = self._has_been_ready = True
             waiting, self._waiting = self._waiting, []
             for place in waiting:
                 if not self._ask(place):
                     self._fork(place)
-            self._plan_reserve()
+            self._reserve.plan()
         elif self._orders:
             self._take(int(data), self._orders.popleft())
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = self._supervisor.loop.after(_PATIENCE, self._kill) if self._orders else None
+            self._timer = self._supervisor.loop.after(orders.PATIENCE, self._kill) if self._orders else None
 
-    def _take(self, answer: int, place: Union[opening.Place, _Reserve]) -> None:
-        if isinstance(place, _Reserve):
-            self._keep(answer, place)
-            return
-        if answer <= 0:  # no processes or memory left, say: here it may be otherwise
+    def _take(self, answer: int, place: Optional[opening.Place]) -> None:
+        if place is None:
+            self._reserve.made(answer)
+        elif answer <= 0:  # no processes or memory left, say: here it may be otherwise
             self._fork(place)
             return
-        opening.let_go(opening.register(self._supervisor, place, answer))
+        else:
+            opening.let_go(opening.register(self._supervisor, place, answer))
         self._supervisor.deaths.reap()
-
-    def _keep(self, answer: int, reserve: _Reserve) -> None:
-        if answer <= 0:  # the next session is cloned when it is asked for
-            close_quietly(reserve.channel)
-            return
-        reserve.pid, self._reserve = answer, reserve
-        self._supervisor.deaths.reap()
-
-    def _give_up_reserve(self) -> _Reserve:
-        reserve, self._reserve = self._reserve, None
-        assert reserve is not None
-        return reserve
 
     def _fork(self, place: opening.Place) -> None:
         try:
@@ -239,7 +179,7 @@ class Nursery:
         if pid == self.pid:
             self._zygote_ended()
         else:
-            close_quietly(self._give_up_reserve().channel)
+            self._reserve.ended()
 
     def _zygote_ended(self) -> None:
         """What was ordered is forked here, at a new place: at the old one there may be a clone, of which we were not
@@ -253,43 +193,28 @@ class Nursery:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        orders, self._orders = list(self._orders), deque()
-        for place in orders:
-            if isinstance(place, _Reserve):
-                close_quietly(place.channel)
+        expected, self._orders = list(self._orders), deque()
+        for place in expected:
+            if place is None:
+                self._reserve.give_up()
                 continue
             place.give_up()
-            try:
-                self._fork(opening.prepare(place.wanted))
-            except OSError as error:
-                place.wanted.refuse(error)
+            self._place_anew(place)
         self._fork_waiting()
+
+    def _place_anew(self, given_up: opening.Place) -> None:
+        """For a session whose process died before it was one."""
+        try:
+            place = opening.prepare(given_up.wanted)
+            if not (self._is_ready and self._ask(place)):
+                self._fork(place)
+        except OSError as error:
+            given_up.wanted.refuse(error)
 
     def _fork_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
         for place in waiting:
             self._fork(place)
-
-
-def _order(place: opening.Place) -> Tuple[bytes, Sequence[int]]:
-    """What is sent to whoever is to be the session, and with which descriptors."""
-    wanted = place.wanted
-    message = json.dumps([wanted.session, wanted.request, wanted.result, wanted.options]).encode()
-    return message, (wanted.connection, *place.theirs, place.page.descriptor)
-
-
-def _send(descriptor: int, message: bytes, fds: Sequence[int]) -> bool:
-    """Whether the other end has it, or will."""
-    if len(message) > _LONGEST:
-        return False
-    other = socket.socket(fileno=descriptor)
-    try:
-        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
-        return other.sendmsg([message], rights, socket.MSG_DONTWAIT) == len(message)
-    except OSError:  # full, or gone: its end will be told
-        return False
-    finally:
-        other.detach()
 
 
 def _live(orders: int, supervisor_pid: int, workdir: str, limits: dict[str, object]) -> NoReturn:
