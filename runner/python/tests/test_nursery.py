@@ -5,9 +5,10 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 import time
 import unittest
-from typing import Any, ClassVar, Dict, List
+from typing import Any, ClassVar, Dict, List, Optional
 
 from host import Host, Session, eventually
 
@@ -15,6 +16,14 @@ from host import Host, Session, eventually
 def children(pid: int) -> List[int]:
     with open(f"/proc/{pid}/task/{pid}/children") as file:
         return [int(word) for word in file.read().split()]
+
+
+def processor_time(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/schedstat") as file:
+            return file.read().split()[0]
+    except OSError:
+        return ""
 
 
 class NurseryCase(unittest.TestCase):
@@ -144,6 +153,140 @@ class Clones(NurseryCase):
         with self.assertRaises(Exception) as caught:
             self.host.session(name=session.name)
         self.assertIn("open already", str(caught.exception))
+
+
+class Reserved(NurseryCase):
+    """A clone that was made before it was asked for."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.assert_serves(self.host.session())
+        self.zygote = self.wait_for_zygote()
+
+    def wait_for_reserve(self, host: Optional[Host] = None) -> int:
+        """Its pid, once it waits for an order: it sleeps then, and takes no more time."""
+        host = host or self.host
+
+        def find() -> Any:
+            stats = host.stats()
+            known = {session["pid"] for session in stats["sessions"].values()}
+            unknown = [pid for pid in children(stats["pid"]) if pid not in known]
+            times = [processor_time(pid) for pid in unknown]
+            time.sleep(0.05)
+            return len(unknown) == 2 and times == [processor_time(pid) for pid in unknown] and unknown[1]
+
+        found: int = eventually(find, "a clone is in reserve")
+        return found
+
+    def test_a_session_takes_it_and_another_one_is_made(self) -> None:
+        for _ in range(3):
+            reserve = self.wait_for_reserve()
+            session = self.host.session()
+            self.assertEqual(session.pid, reserve)
+            self.assert_serves(session)
+        self.assertEqual(self.wait_for_zygote(), self.zygote)
+
+    def test_its_session_is_as_any_other(self) -> None:
+        reserve = self.wait_for_reserve()
+        session = self.host.session(argv=["a", "b"], stdin="deny")
+        self.assertEqual(session.pid, reserve)
+        code = "import os, sys; [os.environ['HIBERNACULUM_SESSION'], sys.argv, os.getpid(), os.getpgid(0)]"
+        expected = [session.name, ["a", "b"], reserve, reserve]
+        self.assertEqual(session.value(code), expected)
+        self.assertEqual(session.value("[In[:-1], list(Out), len(os.listdir())]"), [["", code], [1], 0])
+        self.assertIn("denied", session.execute("input()")["error"]["message"])
+        reply = session.execute("print('x'); x = 1")
+        self.assertEqual((reply["count"], reply["raw"], reply["text_pos"]), (4, [0, 0], 2))
+        self.assertLess(reply["cpu_us"], 100_000)
+        session.execute("os.system('echo raw')")
+        self.host.control.until(session.raw, "raw output")
+        self.assertEqual([session.text(), session.raw()], ["x\n", b"raw\n"])
+        request = session.begin("while True: pass")
+        time.sleep(0.1)
+        self.host.control.request("interrupt", session=session.name, execution=session.execution)
+        self.assertEqual(session.connection.answer(request)["status"], "interrupted")
+
+    def test_two_of_them_have_random_numbers_of_their_own(self) -> None:
+        values = []
+        for _ in range(2):
+            self.wait_for_reserve()
+            values.append(self.host.session().value("import random; random.random()"))
+        self.assertNotEqual(*values)
+
+    def test_it_has_no_descriptor_but_its_own(self) -> None:
+        listing = "len(__import__('os').listdir('/proc/self/fd'))"
+        self.wait_for_reserve()
+        reserved, cloned = self.host.session(), self.host.session()
+        self.assertEqual(reserved.value(listing), cloned.value(listing))
+
+    def test_limits_hold_and_do_not_hinder_it(self) -> None:
+        limits = {"memory_bytes": None, "cpu_seconds": 1, "open_files": 64, "file_bytes": 1000}
+        host = Host(environment=self.ENVIRONMENT, limits=limits)
+        self.addCleanup(host.close)
+        host.session()
+        for _ in range(2):
+            reserve = self.wait_for_reserve(host)
+            session = host.session()
+            self.assertEqual(session.pid, reserve)
+            session.execute("import resource")
+            for limit, value in (("NOFILE", 64), ("FSIZE", 1000), ("CPU", 1)):
+                self.assertEqual(session.value(f"resource.getrlimit(resource.RLIMIT_{limit})[0]"), value)
+
+    def test_many_at_once_are_all_served(self) -> None:
+        self.wait_for_reserve()
+        names = [f"many_{number}" for number in range(12)]
+        threads = [threading.Thread(target=self.host.session, args=(name,)) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        sessions = [session for session in self.host.sessions if session.name in names]
+        self.assertEqual(len({session.pid for session in sessions}), len(names))
+        for session in sessions:
+            self.assert_serves(session)
+
+    def test_one_that_is_killed_is_missed_by_nobody(self) -> None:
+        for _ in range(2):
+            reserve = self.wait_for_reserve()
+            os.kill(reserve, signal.SIGKILL)
+            session = self.host.session()
+            self.assertNotEqual(session.pid, reserve)
+            self.assert_serves(session)
+        self.wait_for_reserve()
+        stats = self.stats()
+        self.assertEqual((stats["errors"], stats["zombies"]), (0, 0), stats["last_errors"])
+
+    def test_one_that_is_stopped_costs_two_seconds_once(self) -> None:
+        os.kill(self.wait_for_reserve(), signal.SIGSTOP)
+        start = time.monotonic()
+        self.assert_serves(self.host.session())
+        self.assertLess(time.monotonic() - start, 6)
+        start = time.monotonic()
+        self.assert_serves(self.host.session())
+        self.assertLess(time.monotonic() - start, 2)
+
+    def test_it_outlives_its_zygote_and_ends_with_the_sandbox(self) -> None:
+        reserve = self.wait_for_reserve()
+        os.kill(self.zygote, signal.SIGKILL)
+        eventually(lambda: self.zygote not in children(self.stats()["pid"]), "the zygote is gone")
+        session = self.host.session()
+        self.assertEqual(session.pid, reserve)
+        self.assert_serves(session)
+        for _ in range(2):
+            self.assert_serves(self.host.session())
+        reserve = self.wait_for_reserve()
+        self.host.close()
+        self.assertFalse(os.path.exists(f"/proc/{reserve}"))
+
+    def test_a_session_that_ends_takes_nothing_of_it_along(self) -> None:
+        reserve = self.wait_for_reserve()
+        sessions = [self.host.session() for _ in range(2)]
+        sessions[0].execute("import subprocess; subprocess.Popen(['sleep', '60'])")
+        for session in sessions[:1]:
+            session.close()
+        self.assertEqual(sessions[0].pid, reserve)
+        self.assert_serves(sessions[1])
+        self.assert_serves(self.host.session())
 
 
 class Ends(NurseryCase):

@@ -56,9 +56,9 @@ class Deaths:
             pid = self._next_dead()
             if pid == 0:
                 return
-            if pid == nursery.pid:
+            if pid in nursery.pids:
                 self._reap(pid)
-                nursery.ended()
+                nursery.ended(pid)
                 continue
             if pid in frozen.by_pid:
                 self._reap(pid)
@@ -91,7 +91,7 @@ class Deaths:
         does not wait for that: he who is to tell us may be stopped.
         """
         supervisor = self._supervisor
-        known = {*supervisor.by_pid, *supervisor.frozen.by_pid, *supervisor.workers.pids, supervisor.nursery.pid}
+        known = {*supervisor.by_pid, *supervisor.frozen.by_pid, *supervisor.workers.pids, *supervisor.nursery.pids}
         pid = _ended(os.P_ALL, 0)
         if pid in known or not (supervisor.nursery.is_answering() or supervisor.frozen.is_answering()):
             return pid

@@ -122,7 +122,7 @@ class FrozenCopies:
             pid in supervisor.by_pid
             or pid in self.by_pid
             or pid in supervisor.workers.pids
-            or pid == supervisor.nursery.pid
+            or pid in supervisor.nursery.pids
         ):
             return False
         return 1 < pid <= _MOST_PIDS and _is_living_child(pid)

@@ -12,38 +12,34 @@ none ──the second session──> starting ──"ready"──> serving ─�
 HIBERNACULUM_ZYGOTE in the sandbox's environment changes that: `never`, or `first`, where even the first session waits
 for a zygote.
 
-An order is one message with the new session's descriptors; the answer is the pid, or an error number. The session waits
-on its channel for "go", so that it says nothing before it is known here. Where a zygote cannot be had, where it is
-gone, or silent for too long, the supervisor forks the session itself.
+An order is one message with the new session's descriptors; the answer is the pid, or an error number (`orders.py`). The
+session waits on its channel for "go", so that it says nothing before it is known here. Where a zygote cannot be had,
+where it is gone, or silent for too long, the supervisor forks the session itself. Where a clone is there in reserve
+(`reserve.py`), that one is the session.
 """
 
 from __future__ import annotations
 
-import array
-import json
 import os
 import signal
-import socket
 from collections import deque
 
 from .. import processes
-from ..descriptors import channel, close_quietly, receive_with_pid
-from ..hints import TYPE_CHECKING, Deque, List, NoReturn, Optional
-from . import opening
+from ..descriptors import channel, close_quietly
+from ..hints import TYPE_CHECKING, Deque, List, NoReturn, Optional, Set
+from . import opening, orders
 from .loop import READ, Timer
+from .reserve import Reserve
 
 if TYPE_CHECKING:
     from .service import Supervisor
 
-READY = b"ready"
-_LONGEST = 64 << 10  # of an order
 _START = 20.0  # seconds until it must be ready
-_PATIENCE = 2.0  # seconds for an answer
 _PAUSE = 0.02  # seconds: whoever opens a second session is served first
 
 
 class Nursery:
-    """At most one zygote."""
+    """At most one zygote, and at most one clone in reserve."""
 
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
@@ -55,12 +51,21 @@ class Nursery:
         self._asked = 0
         self._mode = os.environ.get("HIBERNACULUM_ZYGOTE", "second")
         self._waiting: List[opening.Place] = []  # for the zygote to be ready
-        self._orders: Deque[opening.Place] = deque()
+        self._orders: Deque[Optional[opening.Place]] = deque()
+        """What the zygote will answer to, in this order; None is the clone in reserve."""
         self._timer: Optional[Timer] = None
+        self._reserve = Reserve(supervisor, self._ask_for_reserve, self._place_anew)
+
+    @property
+    def pids(self) -> Set[int]:
+        """Of those that serve nobody yet."""
+        return {self.pid, self._reserve.pid}
 
     def order(self, place: opening.Place) -> bool:
-        """Has a session cloned, if that can be; it is registered when the zygote has answered."""
+        """Has a session cloned, if that can be; it is registered when that has been answered."""
         self._asked += 1
+        if self._reserve.order(place):
+            return True
         if self._is_ready:
             return self._ask(place)
         if self._mode == "first" and not self._is_given_up:
@@ -73,15 +78,22 @@ class Nursery:
         return False
 
     def _ask(self, place: opening.Place) -> bool:
-        wanted = place.wanted
-        message = json.dumps([wanted.session, wanted.request, wanted.result, wanted.options]).encode()
-        fds = array.array("i", (wanted.connection, *place.theirs, place.page.descriptor))
-        if len(message) > _LONGEST or not self._send(message, fds):
+        if not orders.send(self._channel, *orders.of(place)):
             return False
+        self._expect(place)
+        self._reserve.plan()
+        return True
+
+    def _ask_for_reserve(self, orders_of_reserve: int) -> bool:
+        if not self._is_ready or not orders.send(self._channel, orders.RESERVE, (orders_of_reserve,)):
+            return False
+        self._expect(None)
+        return True
+
+    def _expect(self, place: Optional[opening.Place]) -> None:
         self._orders.append(place)
         if self._timer is None:
-            self._timer = self._supervisor.loop.after(_PATIENCE, self._kill)
-        return True
+            self._timer = self._supervisor.loop.after(orders.PATIENCE, self._kill)
 
     def expects(self, session: str) -> bool:
         """Whether a session of that name is about to be."""
@@ -89,21 +101,11 @@ class Nursery:
 
     def places(self) -> List[opening.Place]:
         """Those of sessions that are about to be."""
-        return [*self._orders, *self._waiting]
+        return [place for place in (*self._orders, *self._waiting, self._reserve.place) if place is not None]
 
     def is_answering(self) -> bool:
         """Whether a process that nobody knows may be one that was ordered."""
         return bool(self._orders)
-
-    def _send(self, message: bytes, fds: array.array[int]) -> bool:
-        zygote = socket.socket(fileno=self._channel)
-        try:
-            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)]
-            return zygote.sendmsg([message], rights, socket.MSG_DONTWAIT) == len(message)
-        except OSError:  # full, or gone: its end will be told
-            return False
-        finally:
-            zygote.detach()
 
     def _start(self) -> None:
         if self.pid or self._is_given_up:
@@ -131,34 +133,33 @@ class Nursery:
         self._timer = self._supervisor.loop.after(_START, self._kill)
 
     def _on_answer(self, _events: int) -> None:
-        try:
-            data, sender = receive_with_pid(self._channel)
-        except BlockingIOError:
-            return
-        except OSError:
-            data, sender = b"", 0
+        data, sender = orders.hear(self._channel)
         if sender != self.pid:
-            if not sender:  # its end of the channel is closed: it is gone, or as good as that
+            if sender == 0:  # its end of the channel is closed: it is gone, or as good as that
                 self._supervisor.loop.remove(self._channel)
                 self._kill()
             return
-        if data == READY:
+        if data == orders.READY:
             self._is_ready = self._has_been_ready = True
             waiting, self._waiting = self._waiting, []
             for place in waiting:
                 if not self._ask(place):
                     self._fork(place)
+            self._reserve.plan()
         elif self._orders:
             self._take(int(data), self._orders.popleft())
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = self._supervisor.loop.after(_PATIENCE, self._kill) if self._orders else None
+            self._timer = self._supervisor.loop.after(orders.PATIENCE, self._kill) if self._orders else None
 
-    def _take(self, answer: int, place: opening.Place) -> None:
-        if answer <= 0:  # no processes or memory left, say: here it may be otherwise
+    def _take(self, answer: int, place: Optional[opening.Place]) -> None:
+        if place is None:
+            self._reserve.made(answer)
+        elif answer <= 0:  # no processes or memory left, say: here it may be otherwise
             self._fork(place)
             return
-        opening.let_go(opening.register(self._supervisor, place, answer))
+        else:
+            opening.let_go(opening.register(self._supervisor, place, answer))
         self._supervisor.deaths.reap()
 
     def _fork(self, place: opening.Place) -> None:
@@ -173,9 +174,16 @@ class Nursery:
         if self.pid:
             processes.send_signal(self.pid, signal.SIGKILL)
 
-    def ended(self) -> None:
-        """The zygote is dead. What was ordered is forked here, at a new place: at the old one there may be a clone, of
-        which we were not told. It finds its channel closed instead of "go", and ends.
+    def ended(self, pid: int) -> None:
+        """One of `pids` is dead."""
+        if pid == self.pid:
+            self._zygote_ended()
+        else:
+            self._reserve.ended()
+
+    def _zygote_ended(self) -> None:
+        """What was ordered is forked here, at a new place: at the old one there may be a clone, of which we were not
+        told. It finds its channel closed instead of "go", and ends.
         """
         self._is_given_up = not self._has_been_ready
         self._supervisor.loop.remove(self._channel)
@@ -185,14 +193,23 @@ class Nursery:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        orders, self._orders = list(self._orders), deque()
-        for place in orders:
+        expected, self._orders = list(self._orders), deque()
+        for place in expected:
+            if place is None:
+                self._reserve.give_up()
+                continue
             place.give_up()
-            try:
-                self._fork(opening.prepare(place.wanted))
-            except OSError as error:
-                place.wanted.refuse(error)
+            self._place_anew(place)
         self._fork_waiting()
+
+    def _place_anew(self, given_up: opening.Place) -> None:
+        """For a session whose process died before it was one."""
+        try:
+            place = opening.prepare(given_up.wanted)
+            if not (self._is_ready and self._ask(place)):
+                self._fork(place)
+        except OSError as error:
+            given_up.wanted.refuse(error)
 
     def _fork_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []

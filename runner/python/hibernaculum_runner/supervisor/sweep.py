@@ -89,7 +89,7 @@ class Sweeps:
                 continue
             if pid in self._supervisor.frozen.by_pid:
                 continue
-            if pid == self._supervisor.nursery.pid:
+            if pid in self._supervisor.nursery.pids:
                 continue
             looked += 1
             if looked % _SLICE == 0:
