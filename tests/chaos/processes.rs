@@ -106,13 +106,13 @@ impl Holdings {
         }
     }
 
-    /// Waits until it has no more than this again. One zygote, with its socket, may have come to be.
+    /// Waits until it has no more than this again. A zygote and a clone in reserve, with their sockets, may have come to be.
     pub(crate) async fn expect_again(&self, supervisor: u32, workdir: &Path) {
         eventually(|| {
             let now = Self::of(supervisor, workdir);
-            let as_before = now.supervisor <= self.supervisor + 2
+            let as_before = now.supervisor <= self.supervisor + 3
                 && now.keeper <= self.keeper
-                && now.processes <= self.processes + 1
+                && now.processes <= self.processes + 2
                 && now.files == self.files;
             if as_before { Ok(()) } else { Err(format!("the sandbox had {self:?}, and has {now:?}")) }
         })

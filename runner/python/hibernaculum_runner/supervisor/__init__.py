@@ -8,5 +8,6 @@ record.py     what it knows of a session
 raw.py        road of file descriptors 1 and 2     text.py     road of printed text that a session has not sent
 deaths.py     reaps, names the cause               sweep.py    ends what a session leaves behind
 frozen.py     guards and live checkpoints          nursery.py  the zygote, from which sessions are cloned
+orders.py     what is said to those that clone     reserve.py  a clone made before it is asked for
 stats.py      counts                               ending.py   the end of everything
 """
