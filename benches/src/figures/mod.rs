@@ -33,6 +33,7 @@ pub const FIGURES: &[Figure] = &[
     latency::INTERRUPT_BUSY,
     changes::NAMESPACE_CHANGES,
     start::SESSION_PLAIN,
+    start::SESSION_SPACED,
     start::COLD_START,
     output::PRINT_LINES,
     output::PRINT_10M,

@@ -1,6 +1,7 @@
 //! How soon there is a session.
 
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use hibernaculum::SandboxSpec;
 
@@ -24,7 +25,15 @@ pub(super) const SESSION_PLAIN: Figure = Figure {
     is_quick: true,
     unit: Unit::Milliseconds,
     bound: Bound::TimesFloor(2.5),
-    take: |bench| session(bench, &[]),
+    take: |bench| session(bench, &[], Duration::ZERO),
+};
+
+pub(super) const SESSION_SPACED: Figure = Figure {
+    name: "session_spaced",
+    about: "the same, 100 ms after the last: a clone is in reserve",
+    is_quick: false,
+    take: |bench| session(bench, &[], Duration::from_millis(100)),
+    ..SESSION_PLAIN
 };
 
 pub(super) const SESSION_PANDAS: Figure = Figure {
@@ -33,7 +42,7 @@ pub(super) const SESSION_PANDAS: Figure = Figure {
     is_quick: false,
     take: |bench| {
         need_pandas(bench)?;
-        session(bench, &PANDAS)
+        session(bench, &PANDAS, Duration::ZERO)
     },
     ..SESSION_PLAIN
 };
@@ -50,15 +59,20 @@ fn cold_start(bench: &Bench) -> Result<Taken, Trouble> {
     contest(20, product, || Ok(floor::cold_start(bench.python())?))
 }
 
-fn session(bench: &Bench, modules: &[&str]) -> Result<Taken, Trouble> {
+/// Product and floor both rest for so long before each sample.
+fn session(bench: &Bench, modules: &[&str], rest: Duration) -> Result<Taken, Trouble> {
     let spec =
         SandboxSpec::builder().preload(modules.iter().copied()).build().map_err(hibernaculum::Error::from)?;
     let product = bench.another(spec)?;
     let mut floor = Floor::start(bench.python(), Mode::Fork(&modules.join(",")))?;
     let taken = contest(
         60,
-        || Ok(product.session()?),
         || {
+            thread::sleep(rest);
+            Ok(product.session()?)
+        },
+        || {
+            thread::sleep(rest);
             let start = Instant::now();
             floor.ask("")?;
             Ok(start.elapsed())

@@ -10,7 +10,8 @@ none ──a session was opened──> asked for ──the zygote tells its pid�
   └───────────────────────────────── it answers: it is the session <───────────────┘
 ```
 
-There is at most one. Where sessions come sooner than the next is ready, they are cloned when they are asked for.
+There is at most one, and it is made when no session has been opened for a moment: where they come one after the other,
+its making would take the processor from those that somebody waits for. Those are cloned when they are asked for.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from .loop import READ, Timer
 if TYPE_CHECKING:
     from .service import Supervisor
 
-_PAUSE = 0.002  # seconds: whoever has just opened a session goes on first
+_PAUSE = 0.05  # seconds without a new session until one is made
 
 
 class Reserve:
@@ -36,7 +37,7 @@ class Reserve:
         self._supervisor = supervisor
         self._ask = ask  # the zygote, for one that takes orders from that descriptor
         self._place_anew = place_anew
-        self._is_planned = False
+        self._plan: Optional[Timer] = None
         self._forget()
 
     def _forget(self) -> None:
@@ -48,13 +49,15 @@ class Reserve:
         self._timer: Optional[Timer] = None
 
     def plan(self) -> None:
-        """Has one made in a moment, unless there is one."""
-        if not self._is_planned and self._channel < 0:
-            self._is_planned = True
-            self._supervisor.loop.after(_PAUSE, self._make)
+        """Has one made when no session has been opened for a moment."""
+        if self._plan is not None:
+            self._plan.cancel()
+        self._plan = self._supervisor.loop.after(_PAUSE, self._make)
 
     def _make(self) -> None:
-        self._is_planned = False
+        self._plan = None
+        if self._channel >= 0:
+            return
         try:
             ours, theirs = channel()
         except OSError:  # no descriptors left: without one, then
