@@ -84,11 +84,12 @@ REFUSED = -32000
 class Outgoing:
     """Puts long strings into transfers. One per connection: ids are never used twice on it."""
 
-    __slots__ = ("_chunks", "_transfer")
+    __slots__ = ("_transfer", "waiting")
 
     def __init__(self) -> None:
         self._transfer = 0
-        self._chunks: List[bytes] = []
+        self.waiting: List[bytes] = []
+        """The chunks that must be sent before the message. Empty in the common case."""
 
     def text(self, text: str) -> Union[str, Json]:
         """What stands in the message for `text`, which is made clean. Long text waits in `take`."""
@@ -102,8 +103,8 @@ class Outgoing:
         view = memoryview(data)
         for start in range(0, len(data), MAX_CHUNK):
             piece = view[start : start + MAX_CHUNK]
-            self._chunks.append(encode_chunk_head(transfer, len(piece)))
-            self._chunks.append(piece)  # type: ignore[arg-type]
+            self.waiting.append(encode_chunk_head(transfer, len(piece)))
+            self.waiting.append(piece)  # type: ignore[arg-type]
         return {"transfer": transfer, "bytes": len(data)}
 
     def fresh(self) -> int:
@@ -121,38 +122,39 @@ class Outgoing:
         self._transfer = max(self._transfer, transfer)
 
     def take(self) -> bytes:
-        """The chunks that must be sent before the message. Empty in the common case."""
-        return b"".join(self.chunks()) if self._chunks else b""
+        """What waits, to be sent now."""
+        return b"".join(self.chunks()) if self.waiting else b""
 
     def chunks(self) -> List[bytes]:
         """The same in pieces, for who would rather not have them copied once more."""
-        chunks, self._chunks = self._chunks, []
+        chunks, self.waiting = self.waiting, []
         return chunks
 
 
 class Decoder:
     """Bytes in, messages out; chunks are kept until a message names their transfer."""
 
-    __slots__ = ("_buffer", "_held", "_max_frame", "_transfers")
+    __slots__ = ("_held", "_max_frame", "_transfers", "rest")
 
     def __init__(self, max_frame: int = MAX_FRAME) -> None:
-        self._buffer: Union[bytes, bytearray] = b""
+        self.rest: Union[bytes, bytearray] = b""
+        """Of an incomplete frame, or of frames that nobody has asked for."""
         self._transfers: Dict[int, bytearray] = {}
         self._held = 0
         self._max_frame = max_frame
 
     def feed(self, data: bytes) -> None:
         """Takes what a read gave."""
-        if not self._buffer:
-            self._buffer = data  # the common case is one message in one read: no copy
-        elif isinstance(self._buffer, bytearray):
-            self._buffer += data
+        if not self.rest:
+            self.rest = data  # the common case is one message in one read: no copy
+        elif isinstance(self.rest, bytearray):
+            self.rest += data
         else:
-            self._buffer = bytearray(self._buffer) + data
+            self.rest = bytearray(self.rest) + data
 
     def take(self, data: bytes) -> Optional[Json]:
         """`feed`, then `next`. One whole message in one read, the common case, goes without a detour."""
-        if not self._buffer and len(data) == 4 + int.from_bytes(data[:4], "big"):
+        if not self.rest and len(data) == 4 + int.from_bytes(data[:4], "big"):
             try:
                 message, end = _scan(str(data[4:], "utf-8"), 0)
                 if type(message) is dict and end == len(data) - 4:  # (in characters and bytes: what is ASCII)
@@ -164,37 +166,37 @@ class Decoder:
 
     def wanted(self) -> int:
         """How many bytes the next read should ask for."""
-        buffer = self._buffer
+        buffer = self.rest
         if len(buffer) < 4:
             return _READ
         return max(_READ, min(MAX_CHUNK, self._length() + 4 - len(buffer)))
 
     def pending(self) -> bool:
         """Whether bytes of an incomplete frame wait for the rest."""
-        return bool(self._buffer)
+        return bool(self.rest)
 
     def take_raw(self, limit: int) -> bytes:
         """At most so many of the bytes that were fed and are not used, for who reads frames himself."""
-        data = bytes(self._buffer[:limit])
-        self._buffer = self._buffer[limit:]
+        data = bytes(self.rest[:limit])
+        self.rest = self.rest[limit:]
         return data
 
     def _length(self) -> int:
-        length = int.from_bytes(self._buffer[:4], "big") & ~_CHUNK
+        length = int.from_bytes(self.rest[:4], "big") & ~_CHUNK
         if length > self._max_frame:
             raise ProtocolError(f"a frame of {length} bytes, more than the {self._max_frame} allowed")
         return length
 
     def next(self) -> Optional[Json]:
         """The next message, or None: feed more. Raises ProtocolError, after which the connection is of no use."""
-        while len(self._buffer) >= 4:
+        while len(self.rest) >= 4:
             end = self._length() + 4
-            buffer = self._buffer
+            buffer = self.rest
             if len(buffer) < end:
                 return None
             body = buffer[4:end]
             is_chunk = buffer[0] >= 0x80
-            self._buffer = b"" if len(buffer) == end else buffer[end:]
+            self.rest = b"" if len(buffer) == end else buffer[end:]
             if not is_chunk:
                 return _parse(body)
             self._keep(body)

@@ -261,12 +261,26 @@ class Requests(SessionCase):
             {"execution": 0, "code": ""},
             {"execution": 1, "code": 5},
             {"execution": 1, "code": "", "first_line": "x"},
+            {"execution": 1, "code": "", "id": "exe_1", "stdin": "ask", "value_bytes": 9, "first_line": "x"},
+            {"execution": 1, "code": "", "id": "exe_1", "stdin": None, "value_bytes": None, "filename": 5},
+            {"execution": 1, "code": "", "value_bytes": "x"},
+            {"execution": 1, "code": "", "stdin": "ask", "value_bytes": 9, "argv": "x"},
+            {"execution": 1, "code": "", "transaction": 5},
             {"execution": 1, "code": {"transfer": 99, "bytes": 1}},
         ):
             with self.subTest(params), self.assertRaises(RefusedError) as caught:
                 self.session.connection.request("execute", **params)
             self.assertEqual((caught.exception.number, caught.exception.code), (-32602, "transport.protocol"))
         self.assertEqual(self.value("1 + 1"), 2)
+
+    def test_what_a_request_says_is_read_whatever_it_leaves_out(self) -> None:
+        code = "__import__('sys')._getframe().f_code.co_filename"
+        for others in ({}, {"stdin": "ask"}, {"stdin": "ask", "value_bytes": 99}, {"stdin": None, "value_bytes": None}):
+            with self.subTest(others):
+                self.assertEqual(self.ok(code, **others).value, repr(f"<cell {self.session.execution}>"))
+                self.assertEqual(self.ok(code, filename="f.py", **others).value, "'f.py'")
+                self.assertEqual(self.ok("5", store_history=False, **others).value, "5")
+                self.assertEqual(self.ok("_", **others).value, "'f.py'")
 
     def test_code_of_ten_megabytes_runs(self) -> None:
         outcome = self.ok("x = '" + "a" * 10_000_000 + "'\nlen(x)")

@@ -1,7 +1,8 @@
 """A session process: one persistent interpreter, user code on its main thread.
 
 process       what a forked process must become to be a session; the request loop
-execution     one `execute`: from request to reply          reply          the reply's bytes
+execution     one `execute`: from request to reply          request        what it asks for besides its code
+boundary      where it begins and ends: order, the reply    reply          the reply's bytes
 connection    frames to and from the host                   rawroad        order beside what fds 1 and 2 were given
 textroad      what `print` writes, and when it is sent      streams        sys.stdout and sys.stderr over it
 stdin         `input` and sys.stdin as requests             displays       rich values

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import sys
-from types import FrameType, ModuleType
+from types import CodeType, FrameType, ModuleType
 
 from ..hints import Any, Dict, List, Optional
 from .connection import Connection
@@ -109,7 +109,8 @@ class Asynchronous:
         loop = self.loop
         self._cancelled = False
         where: List[Any] = []
-        self._task = loop.create_task(_cell(code, names, where))
+        body, expression, _waits = code
+        self._task = loop.create_task(_cell(body, expression, names, where))
         self._interrupts.cancel = self._cancel
         try:
             return loop.run_until_complete(self._task)
@@ -200,15 +201,17 @@ def _has_pidfd() -> bool:
         return False
 
 
-async def _cell(code: Code, names: Dict[str, Any], where: List[Any]) -> Any:
+async def _cell(
+    body: Optional[CodeType], expression: Optional[CodeType], names: Dict[str, Any], where: List[Any]
+) -> Any:
     try:
-        if code.body is not None:
-            result = eval(code.body, names)
-            if code.body.co_flags & COROUTINE:
+        if body is not None:
+            result = eval(body, names)
+            if body.co_flags & COROUTINE:
                 await result
-        if code.expression is not None:
-            result = eval(code.expression, names)
-            return await result if code.expression.co_flags & COROUTINE else result
+        if expression is not None:
+            result = eval(expression, names)
+            return await result if expression.co_flags & COROUTINE else result
     except BaseException as problem:
         where.append(problem.__traceback__)  # a cancelled task of 3.8 does not tell where it was
         raise

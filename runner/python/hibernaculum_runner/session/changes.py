@@ -127,36 +127,40 @@ class Changes:
         self._held: Dict[str, Any] = {}
         self._watched: Dict[str, _Watch] = {}
         self._died: List[_Watch] = []
+        self._values = names.values()
+        self._own_bytes = len(self._own) * _POINTER
         self._names, self._addresses = self._snapshot()
-        self._row = self._as_number()
+        self._row = b""
+        """The addresses behind the runner's own, whose names are rebound all the time."""
+        self._row_number: Optional[int] = None
+        """The row as one number, the quickest way to tell where two differ; None until that is asked."""
 
     def _snapshot(self) -> Tuple[List[str], bytes]:
-        namespace = self._namespace
         while True:
             try:
-                names, values = list(namespace), tuple(namespace.values())  # a list is made faster
+                names, values = [*self._namespace], tuple(self._values)  # a list is made faster
             except RuntimeError:  # a finalizer or a thread changed it meanwhile
                 continue
             if len(names) == len(values):
                 return names, addresses_of(values)
 
-    def _as_number(self) -> Optional[int]:
-        """The row of addresses as one number: the quickest to compare. Of a long row that would take too long."""
-        return _number(self._addresses, "little") if len(self._addresses) <= _BLOCK * _POINTER else None
-
     def since(self) -> Optional[Difference]:
         """What changed since the last call, None where nothing did. From now on that is the state to compare with."""
         old_names, old, old_row = self._names, self._addresses, self._row
         names, new = self._names, self._addresses = self._snapshot()
-        row = self._row = self._as_number()
+        row = self._row = new[self._own_bytes :]
+        is_alike = names == old_names
+        if is_alike and row == old_row and not self._died:
+            return None
+        number, self._row_number = self._row_number, None
         alike, own = len(old_names), len(self._own)
-        if names == old_names and row is not None and old_row is not None:
-            bits = (row ^ old_row) >> (own * _BITS)
-            if not bits and not self._died:
-                return None
-            indices = _words(bits, own)
+        if is_alike and len(row) <= _BLOCK * _POINTER:  # (of a long row a number would take too long)
+            if number is None:
+                number = _number(old_row, "little")
+            self._row_number = _number(row, "little")
+            indices = _words(number ^ self._row_number, own)
         else:
-            if names[:alike] != old_names:
+            if not is_alike and names[:alike] != old_names:
                 alike = _in_common(old_names, names)
             indices = _differing(old, new, min(own, alike), alike)
         modified = [names[index] for index in indices]

@@ -20,6 +20,7 @@ import os
 import select
 import socket
 import stat
+import struct
 from collections import deque
 
 from ..descriptors import close_quietly, move_high, owned
@@ -39,6 +40,7 @@ _MUCH = 16 << 10  # bytes of one frame
 _WIDE = 1 << 20  # the most that a user may ask for
 _F_SETPIPE_SZ = 1031
 _WAIT_ALL = socket.MSG_WAITALL  # one call for a megabyte, where a signal does not come in between
+_length = struct.Struct(">I").unpack_from
 # json.loads without its checks: a microsecond on the hot path
 _scan = json.decoder.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
@@ -59,6 +61,7 @@ class Connection:
         self._use(self._socket)
 
     def _use(self, road: Union[socket.socket, Pipes]) -> None:
+        self._incoming = self.readable
         self._receive = road.recv
         self._receive_into = road.recv_into
         self._sendall = road.sendall
@@ -78,18 +81,22 @@ class Connection:
         """The next message, waiting for it. Ends the process where there will be none."""
         if self.postponed:
             return self.postponed.popleft()
-        decoder = self._decoder
-        if not decoder.pending():
-            data = self._read(65536)
+        if not self._decoder.rest:
+            try:
+                data = os.read(self._incoming, 65536)
+            except OSError:  # to wait may be all that it takes
+                data = self._read(65536)
             try:
                 # one whole message in one read: the common case
-                if len(data) == 4 + int.from_bytes(data[:4], "big"):
-                    message, end = _scan(str(data[4:], "utf-8"), 0)
+                if len(data) == 4 + _length(data)[0]:
+                    message, end = _scan(data[4:].decode(), 0)
                     if type(message) is dict and end == len(data) - 4:
                         return message
-            except (ValueError, StopIteration, RecursionError):
+            except (struct.error, ValueError, StopIteration, RecursionError):
                 pass  # the decoder says what is wrong with it
-            decoder.feed(data)
+            if not data:
+                os._exit(HOST_GONE)
+            self._decoder.feed(data)
         while True:
             message = self.take_buffered()
             if message is not None:
@@ -152,14 +159,17 @@ class Connection:
 
     def send_after_transfers(self, before: bytes, frame: bytes) -> None:
         """Sends both, and in between the transfers that `frame` names, which may be long: they are not copied."""
-        chunks = self.outgoing.chunks()
-        if chunks:
+        if self.outgoing.waiting:
+            chunks = self.outgoing.chunks()
             self.send(before)
             for chunk in chunks:
                 self.send(chunk)
             self.send(frame)
-        else:
-            self.send(before + frame)
+        elif self._ours[0]:
+            try:
+                self._sendall(before + frame if before else frame)
+            except OSError as error:
+                _end(error)
 
     def take_pipes(self) -> None:
         """Asks the relay for its stdin and stdout. Ends the process where it has gone."""

@@ -13,10 +13,9 @@ from __future__ import annotations
 import __future__
 
 import _ast
-from functools import partial
 from types import CodeType
 
-from ..hints import Any, Callable, NamedTuple, Optional
+from ..hints import Any, Callable, Optional, Tuple
 
 TOP_LEVEL_AWAIT = 0x2000  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 ONLY_AST = 0x400  # ast.PyCF_ONLY_AST
@@ -29,16 +28,10 @@ for _name in __future__.all_feature_names:
 _FUTURES &= ~0x10  # CO_NESTED, which is a code flag of every inner function too
 
 
-class Code(NamedTuple):
-    """What to run: the body (None where there is none), then the expression whose value is the result."""
-
-    body: Optional[CodeType]
-    expression: Optional[CodeType]
-    waits: bool
-    """True where one of them has a top-level `await`."""
-
-
-_code = partial(tuple.__new__, Code)  # the class's own constructor is a function of Python's, and takes twice as long
+Code = Tuple[Optional[CodeType], Optional[CodeType], bool]
+"""What to run: the body (None where there is none), then the expression whose value is the result; and whether one of
+them has a top-level `await`. (A plain tuple: a named one takes five times as long to make.)
+"""
 
 
 class Compiler:
@@ -63,7 +56,7 @@ class Compiler:
             except SyntaxError:
                 pass  # a statement, or really wrong: the long way says which
             else:
-                return _code((None, code, bool(code.co_flags & COROUTINE)))
+                return None, code, code.co_flags & COROUTINE != 0
         error: Optional[SyntaxError]
         try:
             tree = compile(text, filename, "exec", flags | ONLY_AST, True)
@@ -88,7 +81,7 @@ class Compiler:
         if last is not None:
             expression = compile(last, filename, "eval", flags, True)
         flags = (body.co_flags if body else 0) | (expression.co_flags if expression else 0)
-        return Code(body, expression, bool(flags & COROUTINE))
+        return body, expression, flags & COROUTINE != 0
 
     def _with_magics(self, text: str, filename: str) -> Optional[Any]:
         """The tree of a text that is no Python because of its magics. Raises SyntaxError; None where it has none."""

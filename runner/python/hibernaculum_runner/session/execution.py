@@ -10,17 +10,16 @@ Everything between `enter` and `leave` may raise KeyboardInterrupt; nothing else
 
 from __future__ import annotations
 
-import _thread
 import builtins
-from time import perf_counter_ns, time
+from time import perf_counter_ns
 from types import FrameType
 
 from ..frames import INVALID_PARAMS, REFUSED, ProtocolError
 from ..frames import error as refusal
 from ..hints import Any, Callable, Dict, List, Optional, Tuple
-from ..page import EXECUTION, LAST_ENDED
 from . import mainmodule, tracebacks
 from .asynchronous import Asynchronous
+from .boundary import Boundary
 from .changes import Changes
 from .connection import Connection
 from .displays import Displays
@@ -36,15 +35,15 @@ from .plain import plain
 from .quiesce import UnclonableError
 from .rawroad import RawRoad
 from .refusal import RefusedError, unclonable
-from .reply import encode_json, error_field, frame, value_field
+from .reply import error_field
+from .request import asked, execution_number
 from .sources import Sources
 from .staterequests import StateRequests
 from .stdin import StandardInput
 from .streams import Streams
 from .textroad import TextRoad
 from .tracebacks import is_own
-from .transactions import Transactions, wanted
-from .usage import Usage
+from .transactions import Transactions
 from .values import Value, capture
 
 VALUE_BYTES = 16 << 20
@@ -74,27 +73,37 @@ class Executor:
         freezer: Freezer,
     ) -> None:
         self.names = names
-        self._slots = slots
-        self._connection, self._interrupts, self._handlers = connection, interrupts, handlers
-        self._raw, self._text, self._streams, self._stdin = raw, text, streams, stdin
+        self._connection, self._interrupts = connection, interrupts
         self._asynchronous, self._sources, self._inspection, self._forks = asynchronous, sources, inspection, forks
         self._displays = displays
         self.stdin_policy = "ask"
         self.workdir = ""
         self._ours = forks.ours
         self._compiler = Compiler(self._begin_magics)
-        self._usage = Usage()
         self.history = History(names)
         self.changes = Changes(names)
         self._own = frozenset(names)
         self._transactions = Transactions(names, self._own, slots, channel, connection, freezer)
+        self._boundary = Boundary(
+            names,
+            slots,
+            connection,
+            interrupts,
+            handlers,
+            raw,
+            text,
+            streams,
+            stdin,
+            asynchronous,
+            self._transactions,
+        )
         self._state = StateRequests(channel, freezer, self._transactions)
         self.at_end: List[Callable[[], None]] = []
         """What is done after user code, as part of it: figures are shown."""
 
     def take_over(self) -> None:
         """In a clone: this process is the session's, and its clocks and memory are those to be told."""
-        self._usage.take_over()
+        self._boundary.usage.take_over()
 
     def clear(self) -> None:
         """Lets the session's names go, one by one: a finalizer that does not end may be interrupted."""
@@ -110,6 +119,10 @@ class Executor:
         self._sources.forget(filename)
         self.changes = Changes(self.names)
 
+    def abandon(self) -> None:
+        """The runner failed within an execution: its text goes out, and no execution runs."""
+        self._boundary.abandon()
+
     @property
     def is_guarded(self) -> bool:
         """Whether a guard stands for what runs, or waits."""
@@ -118,30 +131,28 @@ class Executor:
     @property
     def descriptor(self) -> int:
         """What a clone must keep besides the parts."""
-        return self._usage.descriptor
+        return self._boundary.usage.descriptor
 
     # -- the request -------------------------------------------------------------------------------------------------
 
     def execute(self, request: Any, params: Dict[str, Any]) -> None:
         """Answers one request. Returns when the answer has been sent."""
         try:
-            number = _number(params["execution"])
-            code = params["code"]
+            number = execution_number(params)
+            code, limit, stdin = params["code"], params.get("value_bytes"), params.get("stdin")
             if type(code) is not str:
                 code = self._connection.text(code)
-            first_line = params.get("first_line") or 1
-            filename = params.get("filename") or f"<cell {number}>"
-            limit = params.get("value_bytes")
-            argv = params.get("argv")
-            if type(first_line) is not int or not 0 < first_line < 1 << 24 or type(filename) is not str:
-                raise TypeError("`first_line` or `filename` has a wrong type")
-            if (argv is not None and type(argv) is not list) or (limit is not None and type(limit) is not int):
-                raise TypeError("`argv` or `value_bytes` has a wrong type")
-            undoable = wanted(params)
+            filename, first_line, argv, keeps, undoable = f"<cell {number}>", 1, None, True, None
+            if len(params) > 2 + ("id" in params) + (limit is not None) + (stdin is not None):  # most have no others
+                filename, first_line, argv, keeps, undoable = asked(params, filename)
+            if limit is None:
+                limit = VALUE_BYTES
+            if type(limit) is not int:
+                raise TypeError("`value_bytes` has a wrong type")
         except (KeyError, TypeError, ProtocolError) as problem:
             self._refuse(request, "execute", problem)
             return
-        unguarded: List[str] = []
+        unguarded: Optional[List[str]] = None
         if undoable is not None or self._transactions.current is not None:
             try:
                 is_copy, unguarded = self._transactions.begin(number, undoable)
@@ -150,14 +161,13 @@ class Executor:
                 return
             if is_copy:
                 return
-        warnings = self._begin(number, params.get("stdin"))
-        warnings += unguarded
+        warnings = self._boundary.begin(number, stdin or self.stdin_policy)
+        if unguarded:
+            warnings += unguarded
         if argv is not None:
             mainmodule.run_as_file(self.names, filename, [str(word) for word in argv])
-        keeps = bool(params.get("store_history", True))
         count = self.history.begin(code) if keeps else self.history.count
         self._sources.add(filename, code, first_line)
-        limit = VALUE_BYTES if limit is None else limit
         self._run(request, number, count, keeps, code, filename, first_line, limit, warnings)
 
     def serve_names(self, request: Any, method: str, params: Dict[str, Any]) -> None:
@@ -186,12 +196,12 @@ class Executor:
 
     def _serve(self, request: Any, method: str, params: Dict[str, Any], asked: Any) -> None:
         try:
-            number = _number(params["execution"])
+            number = execution_number(params)
             question = asked.question(method, params, self._connection.text)
         except (KeyError, TypeError, ProtocolError) as problem:
             self._refuse(request, method, problem)
             return
-        warnings = self._begin(number, "deny")
+        warnings = self._boundary.begin(number, "deny")
         captured: Optional[Value] = None
         error: Optional[BaseException] = None
         started = perf_counter_ns()
@@ -213,12 +223,12 @@ class Executor:
             error = None
         self.changes.since()  # what the host did is nothing that the next execution did
         times = (started, started, ended)
-        self._finish(request, number, self.history.count, status, captured, problem_told, "", warnings, times)
+        self._boundary.end(request, number, self.history.count, status, captured, problem_told, warnings, times)
 
     def serve_state(self, request: Any, method: str, params: Dict[str, Any]) -> None:
         """Answers a request about the whole of the state. Returns in copies as well, which have nothing to answer."""
         try:
-            number = _number(params["execution"])
+            number = execution_number(params)
             done = self._state.do(method, params)
         except RefusedError as problem:
             self._refuse_state(request, problem)
@@ -228,11 +238,12 @@ class Executor:
             return
         if done is None:
             return
-        warnings = self._begin(number, "deny") + done.warnings
+        warnings = self._boundary.begin(number, "deny") + done.warnings
         now = perf_counter_ns()
         self._let_go()
         self.changes.since()
-        self._finish(request, number, self.history.count, "completed", None, "", done.member, warnings, (now, now, now))
+        count = self.history.count
+        self._boundary.end(request, number, count, "completed", None, done.member, warnings, (now, now, now))
 
     def _let_go(self) -> None:
         """Of what names were bound to that were put back. Finalizers are user code; what they raise, Python prints."""
@@ -265,27 +276,6 @@ class Executor:
                 )
             )
 
-    def _begin(self, number: int, stdin_policy: Optional[str]) -> List[str]:
-        """What lies in the pipes is background output; from here on, output is this execution's."""
-        streams, stdin = self._streams, self._stdin
-        warnings: List[str] = []
-        with self._connection.lock:
-            self._raw.settle()
-            self._text.begin(number)
-            self._slots[EXECUTION] = number
-        self._interrupts.begin()
-        if self._raw.is_closed:
-            warnings += self._raw.restore()
-        if not streams.are_ours():
-            warnings += streams.restore()
-        if not stdin.is_ours():
-            stdin.restore()
-        stdin.asking.is_denied = (stdin_policy or self.stdin_policy) == "deny"
-        if self._handlers.has_replaced_ours:
-            self._handlers.restore()
-        self.names.pop("__warningregistry__", None)  # else the same line of another cell would not warn
-        return warnings
-
     # -- running -----------------------------------------------------------------------------------------------------
 
     def _run(
@@ -304,22 +294,23 @@ class Executor:
         value: Any = None
         captured: Optional[Value] = None
         error: Optional[BaseException] = None
-        if self._asynchronous.loop is not None or _thread._count():
-            self._usage.begin()
         started = compiled_at = ran_at = perf_counter_ns()
         try:
             try:
-                compiled = self._compiler.compile(code, filename, first_line)
+                body, expression, waits = compiled = self._compiler.compile(code, filename, first_line)
                 ran_at = compiled_at = perf_counter_ns()
                 interrupts.enter()
-                value = self._evaluate(compiled)
+                if body is None and expression is not None and not waits:  # the common case, in one step less
+                    value = eval(expression, self.names)
+                else:
+                    value = self._evaluate(compiled)
                 if self.at_end:
                     self._displays.result = value
                     self._end()
                 ran_at = perf_counter_ns()
                 if value is not None:
                     captured = capture(value, limit)
-                    if captured.json is None:
+                    if captured[1] is None:  # no JSON tells all of it
                         self._displays.show_result(value)
             finally:
                 interrupts.depth = 1
@@ -331,45 +322,35 @@ class Executor:
             error = problem
         if not self._ours[0]:
             self._forks.leave(error)
-        status = "completed"
-        problem_told = ""
+        status, told = "completed", ""
         if error is None:
             if keeps and captured is not None:
                 self.history.value(value)
         else:
             if self.at_end and isinstance(error, Exception):
                 self._end_after_failure()
-            status, problem_told = self._told(error)
+            status, told = self._told(error)
             error = None  # with its traceback it holds every frame, this one included
         value = None
-        changes = ""
         if self._transactions.current is not None:
-            changes = self._transactions.settle(status)
+            told += self._transactions.settle(status)
             self._let_go()
         difference = self.changes.since()
         if difference is not None:
-            changes += f',"changes":{difference.json()}'
+            told += f',"changes":{difference.json()}'
             self._inspection.note(difference.classes(), filename)
-        self._finish(
-            request,
-            number,
-            count,
-            status,
-            captured,
-            problem_told,
-            changes,
-            warnings,
-            (started, compiled_at, ran_at),
-        )
+        times = (started, compiled_at, ran_at)
+        self._boundary.end(request, number, count, status, captured, told, warnings, times)
 
     def _evaluate(self, code: Code) -> Any:
-        """User code, on the main thread. Its frame's caller is this one, which tracebacks leave out."""
-        if code.waits:
+        """User code, on the main thread. Its frame's caller is one of this module, which tracebacks leave out."""
+        body, expression, waits = code
+        if waits:
             return self._asynchronous.run(code, self.names)
-        if code.body is not None:
-            exec(code.body, self.names)
-        if code.expression is not None:
-            return eval(code.expression, self.names)
+        if body is not None:
+            exec(body, self.names)
+        if expression is not None:
+            return eval(expression, self.names)
         return None
 
     def _end(self) -> None:
@@ -399,12 +380,13 @@ class Executor:
         code = self._compiler.compile(text, frame.f_code.co_filename, first_line, column)
         if frame.f_globals is self.names and frame.f_locals is self.names:
             return self._evaluate(code)
-        if code.waits:
+        body, expression, waits = code
+        if waits:
             raise SyntaxError("a magic within a function cannot await")
         space = dict(frame.f_locals)
-        if code.body is not None:
-            exec(code.body, frame.f_globals, space)
-        return eval(code.expression, frame.f_globals, space) if code.expression is not None else None
+        if body is not None:
+            exec(body, frame.f_globals, space)
+        return eval(expression, frame.f_globals, space) if expression is not None else None
 
     def _told(self, error: BaseException) -> Tuple[str, str]:
         """The status and the `error` field for an exception that ended an execution."""
@@ -428,78 +410,3 @@ class Executor:
         except BaseException as problem:
             self._interrupts.depth = 1
             return tracebacks.bare(error, problem)
-
-    # -- the reply ---------------------------------------------------------------------------------------------------
-
-    def _finish(
-        self,
-        request: Any,
-        number: int,
-        count: int,
-        status: str,
-        value: Optional[Value],
-        error: str,
-        changes: str,
-        warnings: List[str],
-        times: Any,
-    ) -> None:
-        if not self._streams.are_ours():
-            self._flush_replaced()
-        if self._asynchronous.loop is not None:
-            self._asynchronous.make_current()
-        started, compiled_at, ran_at = times
-        connection, raw, text = self._connection, self._raw, self._text
-        raw.flush_c()
-        with connection.lock:
-            raw.settle()
-            last_text, length, position = text.end()
-            stdout, stderr = raw.counts()
-            told = f',"warnings":{encode_json(warnings)}' if warnings else ""
-            shown = value_field(value, connection.outgoing) if value is not None else ""
-            captured_at = perf_counter_ns()
-            is_alone = self._asynchronous.loop is None and not _thread._count()
-            cpu, memory, memory_delta = self._usage.end(captured_at - started, is_alone)
-            reply = frame(
-                f'{{"jsonrpc":"2.0","id":{_id(request)},"result":{{"execution":{number},"status":"{status}","count":{count}'
-                f"{shown}{error}{changes}{told},"
-                f'"timings":{{"compile_us":{(compiled_at - started) // 1000},"run_us":{(ran_at - compiled_at) // 1000},'
-                f'"capture_us":{(captured_at - ran_at) // 1000}}},"cpu_us":{cpu // 1000},"memory_bytes":{memory},'
-                f'"memory_delta":{memory_delta},"raw":[{stdout},{stderr}],"text_pos":{position},'
-                f'"at":{int(time() * 1000)}}}}}'
-            )
-            self._slots[LAST_ENDED] = number
-            self._slots[EXECUTION] = 0  # before the reply is out: what comes now is background
-            connection.send_after_transfers(last_text, reply)
-            text.ended(length)
-        if self._transactions.is_unsettled:
-            self._transactions.after_reply()
-
-    def abandon(self) -> None:
-        """The runner failed within an execution: its text goes out, and no execution runs."""
-        self._transactions.commit()
-        with self._connection.lock:
-            last_text, length, _ = self._text.end()
-            self._slots[LAST_ENDED] = self._slots[EXECUTION]
-            self._slots[EXECUTION] = 0
-            self._connection.send(last_text + self._connection.outgoing.take())
-            self._text.ended(length)
-
-    def _flush_replaced(self) -> None:
-        try:
-            try:
-                self._interrupts.enter()
-                self._streams.flush_replaced()
-            finally:
-                self._interrupts.depth = 1
-        except BaseException:
-            self._interrupts.depth = 1
-
-
-def _number(number: Any) -> int:
-    if type(number) is not int or not 0 < number < 1 << 53:
-        raise TypeError("`execution` is no execution number")
-    return number
-
-
-def _id(request: Any) -> str:
-    return str(request) if type(request) is int else encode_json(request)

@@ -21,9 +21,7 @@ class History:
         self._names = names
         self._inputs = [""]
         self._outputs: Dict[int, Any] = {}
-        self._last: Any = ""
-        self._last_but_one: Any = ""
-        self._last_but_two: Any = ""
+        self._lasts: Tuple[Any, Any, Any] = ("", "", "")
         names["_"] = names["__"] = names["___"] = ""
         names["In"], names["Out"] = self._inputs, self._outputs
 
@@ -40,7 +38,7 @@ class History:
     @property
     def lasts(self) -> Tuple[Any, Any, Any]:
         """The last three values, whatever `_`, `__` and `___` are bound to."""
-        return self._last, self._last_but_one, self._last_but_two
+        return self._lasts
 
     def restore(self, count: int, inputs: List[str], outputs: Dict[int, Any], lasts: List[Any]) -> None:
         """Goes on as another session's history; the names are bound by the caller."""
@@ -48,7 +46,7 @@ class History:
         self._inputs[:] = inputs
         self._outputs.clear()
         self._outputs.update(outputs)
-        self._last, self._last_but_one, self._last_but_two = lasts
+        self._lasts = (lasts[0], lasts[1], lasts[2])
         self._names["In"], self._names["Out"] = self._inputs, self._outputs
 
     def clear(self) -> None:
@@ -57,7 +55,7 @@ class History:
         self._outputs.clear()
         self._inputs[:] = [""] * (self.count + 1)
         names["_"] = names["__"] = names["___"] = ""
-        self._last = self._last_but_one = self._last_but_two = ""
+        self._lasts = ("", "", "")
         names["In"], names["Out"] = self._inputs, self._outputs
 
     def forget(self) -> None:
@@ -78,15 +76,12 @@ class History:
 
     def value(self, value: Any) -> None:
         """Notes the value of a trailing expression."""
-        names = self._names
-        if (
-            names.get("_") is self._last
-            and names.get("__") is self._last_but_one
-            and names.get("___") is self._last_but_two
-        ):
-            names["___"] = self._last_but_two = self._last_but_one
-            names["__"] = self._last_but_one = self._last
-            names["_"] = self._last = value
-        if value is not self._outputs:
-            self._outputs[self.count] = value
-            self._outputs.pop(self.count - KEPT, None)
+        names, outputs, count = self._names, self._outputs, self.count
+        last, last_but_one, last_but_two = self._lasts
+        if names.get("_") is last and names.get("__") is last_but_one and names.get("___") is last_but_two:
+            names["___"], names["__"], names["_"] = last_but_one, last, value
+            self._lasts = (value, last, last_but_one)
+        if value is not outputs:
+            outputs[count] = value
+            if count > KEPT:
+                outputs.pop(count - KEPT, None)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import fcntl
 import termios
 from array import array
+from functools import partial
 
-from ..hints import Callable
+from ..hints import Any, Callable
 from ..linux import flush_stdio as _flush_slowly
 
 
@@ -42,9 +43,8 @@ try:
     _fflush = _Function(_ctypes.dlsym(_program, "fflush"))
     _ioctl = _Function(_ctypes.dlsym(_program, "ioctl"))
 
-    def flush_stdio() -> None:
-        """`fflush(NULL)`: what C code left in stdio's buffers goes to the file descriptors."""
-        _fflush(None)
+    flush_stdio: Callable[[], Any] = partial(_fflush, None)
+    """`fflush(NULL)`: what C code left in stdio's buffers goes to the file descriptors."""
 
     def unread_in(descriptor: int) -> Callable[[], int]:
         """A function that tells how many bytes lie in a pipe (FIONREAD); negative where the descriptor is gone."""

@@ -87,7 +87,7 @@ class Namespace:
         if value is _UNBOUND:
             return _answer("unbound")
         text, cut = bounded(shown(value), limit)
-        return Value(text, '{"answer":"repr"}', type_name(type(value)), cut)
+        return text, '{"answer":"repr"}', type_name(type(value)), cut
 
     def _set(self, name: str, text: str) -> Value:
         if not name.isidentifier() or keyword.iskeyword(name):
@@ -116,7 +116,7 @@ class Namespace:
 
 def _answer(kind: str, rest: str = "", type: str = "") -> Value:
     text = f'{{"answer":"{kind}"{"," if rest else ""}{rest}}}'
-    return Value("", readable(text), type, 0)
+    return "", readable(text), type, 0
 
 
 def _done(was_bound: bool) -> Value:

@@ -32,7 +32,7 @@ from .imports import Amendments
 from .inspection import Inspection
 from .interrupts import Interrupts, wake
 from .rawroad import RawRoad
-from .reply import encode_json, frame
+from .reply import encode_json, encoded, frame
 from .sources import Sources
 from .staterequests import METHODS as STATE
 from .stdin import Asking, StandardInput
@@ -179,7 +179,7 @@ class Session:
     def answer_hello(self) -> None:
         """The host learns that the session is ready."""
         with self.connection.lock:
-            self.connection.send(frame(self._hello.replace(f'"{_PID}"', str(os.getpid()))))
+            self.connection.send(frame(encoded(self._hello.replace(f'"{_PID}"', str(os.getpid())))))
 
     def loop(self) -> NoReturn:
         """Serves requests until the host closes the connection."""

@@ -42,12 +42,16 @@ class RawRoad:
             poll.register(descriptor, 0)  # POLLNVAL is told all the same
         self._poll = poll.poll
 
-    def settle(self) -> None:
-        """Returns when all that was written to fds 1 and 2 until now is counted and on its way."""
-        if other_threads() or self._poll(0) or self._slots[DRAINING]:
+    def settle(self) -> bool:
+        """Returns when all that was written to fds 1 and 2 until now is counted and on its way. Tells whether this
+        thread is the only one.
+        """
+        threads = other_threads()
+        if threads or self._poll(0) or self._slots[DRAINING]:
             self._settle_slowly()
         else:
             self.is_closed = False
+        return not threads
 
     def _settle_slowly(self) -> None:
         self.is_closed = _is_closed(1) or _is_closed(2)

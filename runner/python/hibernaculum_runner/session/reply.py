@@ -1,20 +1,30 @@
 """The reply to `execute`, as bytes.
 
-Written as one formatted string: building a dict and encoding it would be a third of the runner's time for `1+1`. What
-varies in length is JSON before it comes here.
+Formatted at once: building a dict and encoding it would be a third of the runner's time for `1+1`. What varies in
+length is JSON before it comes here.
 """
 
 from __future__ import annotations
 
 import codecs
 from json.encoder import JSONEncoder, encode_basestring
+from struct import Struct
 
 from ..frames import Outgoing
 from ..hints import Any, Dict, Optional, Tuple
 from .values import AS_REPR, Value
 
+REPLY = (
+    b'{"jsonrpc":"2.0","id":%d,"result":{"execution":%d,"status":"%b","count":%d%b,'
+    b'"timings":{"compile_us":%d,"run_us":%d,"capture_us":%d},"cpu_us":%d,%b,"raw":[%d,%d],"text_pos":%d,"at":%d}}'
+)
+"""As bytes, which are formatted in two thirds of the time that text takes, numbers above all."""
+REPLY_BY_NAME = REPLY.replace(b'"id":%d', b'"id":%b')
+"""To a request whose id is no number."""
+
 _INLINE = 1 << 18  # characters: at most 1 MiB of UTF-8
 
+length_of = Struct(">I").pack
 encode_json = JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
 
 
@@ -33,7 +43,7 @@ def readable(json: str) -> str:
     try:
         json.encode()
     except UnicodeEncodeError:
-        return json.encode("utf-8", "hibernaculum.json").decode()
+        return encoded(json).decode()
     return json
 
 
@@ -48,10 +58,12 @@ def text_field(text: str, outgoing: Outgoing) -> str:
 def value_field(value: Value, outgoing: Outgoing) -> str:
     """The member for a value, with the comma before it."""
     text, exact, kind, cut = value
+    if exact is text:  # an int, in whose digits nothing needs escapes
+        return f',"value":{{"repr":"{text}","json":true,"type":"int"}}'
     shown = text_field(text, outgoing)
     if exact is None:
         json = ""
-    elif exact is text or exact == AS_REPR:
+    elif exact == AS_REPR:
         json = ',"json":true'
     else:
         json = f',"json":{text_field(exact, outgoing)}'
@@ -79,10 +91,14 @@ def _frame_field(file: str, line: Optional[int], function: str, source: Optional
     )
 
 
-def frame(body: str) -> bytes:
-    """A message's text as a frame."""
+def encoded(json: str) -> bytes:
+    """JSON text as bytes, lone surrogates as readable text."""
     try:
-        data = body.encode()
+        return json.encode()
     except UnicodeEncodeError:
-        data = body.encode("utf-8", "hibernaculum.json")
-    return len(data).to_bytes(4, "big") + data
+        return json.encode("utf-8", "hibernaculum.json")
+
+
+def frame(body: bytes) -> bytes:
+    """A message as a frame."""
+    return length_of(len(body)) + body

@@ -8,9 +8,8 @@ other code, which only its own traceback can mention, is forgotten after a numbe
 from __future__ import annotations
 
 import linecache
-from collections import OrderedDict
 
-from ..hints import Iterator, List, Tuple
+from ..hints import Dict, Iterator, List, Tuple
 
 PASSING = 50
 """So many sources without a definition are kept."""
@@ -23,8 +22,8 @@ class Sources:
     """What `linecache` knows from this session, oldest first."""
 
     def __init__(self) -> None:
-        self._passing: OrderedDict[str, None] = OrderedDict()
-        self._lasting: OrderedDict[str, int] = OrderedDict()
+        self._passing: Dict[str, None] = {}
+        self._lasting: Dict[str, int] = {}
         self._lasting_characters = 0
 
     def add(self, filename: str, code: str, first_line: int = 1) -> None:
@@ -44,7 +43,9 @@ class Sources:
             passing = self._passing
             passing[filename] = None
             if len(passing) > PASSING:
-                linecache.cache.pop(passing.popitem(last=False)[0], None)
+                oldest = next(iter(passing))
+                del passing[oldest]
+                linecache.cache.pop(oldest, None)
 
     def _keep_long(self, filename: str, characters: int) -> None:
         self._passing.pop(filename, None)
@@ -52,8 +53,8 @@ class Sources:
         self._lasting[filename] = known + characters
         self._lasting_characters += characters
         while self._lasting_characters > LASTING_CHARACTERS and len(self._lasting) > 1:
-            oldest, size = self._lasting.popitem(last=False)
-            self._lasting_characters -= size
+            oldest = next(iter(self._lasting))
+            self._lasting_characters -= self._lasting.pop(oldest)
             linecache.cache.pop(oldest, None)
 
     def forget(self, filename: str) -> None:

@@ -136,21 +136,21 @@ class InputStream(io.TextIOBase):
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
         self._left = ""  # of a line that was read in parts
-        self._closed = False
+        self.is_closed = False
         self.buffer = io.BufferedReader(_Bytes(self))
 
     @property
     def closed(self) -> bool:
-        return self._closed
+        return self.is_closed
 
     def close(self) -> None:
-        self._closed = True  # `exit()` closes it; open again at the next execution
+        self.is_closed = True  # `exit()` closes it; open again at the next execution
 
     def open_again(self) -> None:
-        self._closed = False
+        self.is_closed = False
 
     def readline(self, size: Optional[int] = -1) -> str:  # type: ignore[override]
-        if self._closed:
+        if self.is_closed:
             raise ValueError("I/O operation on closed file.")
         line, self._left = self._left, ""
         if not line:
@@ -231,13 +231,6 @@ class StandardInput:
             return line[:-1] if line.endswith("\n") else line
 
         return input
-
-    def is_ours(self) -> bool:
-        """Whether nothing needs mending: the common case."""
-        try:
-            return sys.stdin is self.stream and not self.stream._closed
-        except AttributeError:  # deleted
-            return False
 
     def restore(self) -> None:
         """Before an execution: what is closed, None or deleted is ours again. What user code put there stays."""

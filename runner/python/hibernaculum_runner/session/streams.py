@@ -35,7 +35,7 @@ class TextStream(io.TextIOBase):
     def __init__(self, road: TextRoad, number: int) -> None:
         self._road = road
         self._number = number
-        self._closed = False
+        self.is_closed = False
         self._quick = road.quick_write(number)
         self.name = _NAMES[number]
         self.buffer = ByteStream(self, number)
@@ -43,24 +43,24 @@ class TextStream(io.TextIOBase):
 
     @property
     def closed(self) -> bool:
-        return self._closed
+        return self.is_closed
 
     def close(self) -> None:
-        if not self._closed:
+        if not self.is_closed:
             self.flush()
-            self._closed = True
+            self.is_closed = True
             self.write = self._refuse  # type: ignore[method-assign]
 
     def open_again(self) -> None:
         """Undoes `close`."""
-        self._closed = False
+        self.is_closed = False
         self.write = self._quick  # type: ignore[method-assign]
 
     def _refuse(self, _text: str) -> int:
         raise ValueError("I/O operation on closed file.")
 
     def flush(self) -> None:
-        if self._closed:
+        if self.is_closed:
             raise ValueError("I/O operation on closed file.")
         self._road.flush()
 
@@ -154,23 +154,11 @@ class Streams:
         sys.stdout = sys.__stdout__ = self.stdout  # type: ignore[assignment, misc]
         sys.stderr = sys.__stderr__ = self.stderr  # type: ignore[assignment, misc]
 
-    def are_ours(self) -> bool:
-        """Whether nothing needs mending: the common case."""
-        try:
-            return (
-                sys.stdout is self.stdout
-                and sys.stderr is self.stderr
-                and not self.stdout._closed
-                and not self.stderr._closed
-            )
-        except AttributeError:  # deleted
-            return False
-
     def restore(self) -> List[str]:
         """Before an execution: what is closed or None is ours again. Says what it did."""
         mended = []
         for name, ours in (("stdout", self.stdout), ("stderr", self.stderr)):
-            if ours._closed:
+            if ours.is_closed:
                 ours.open_again()
                 mended.append(f"sys.{name} had been closed; it is open again")
             if _is_dead(getattr(sys, name, None)):

@@ -74,6 +74,7 @@ class TextRoad:
         self._is_sending = False  # a flush is under way
         self._meanwhile: List[Tuple[int, bytes]] = []
         self._lines: Dict[int, str] = {STDOUT: "", STDERR: ""}
+        self._has_lines = False
         self.plain: Optional[Dict[int, Any]] = None
         """In a forked child: the text files over fds 1 and 2 that take over."""
 
@@ -140,6 +141,7 @@ class TextRoad:
         text = self._lines[stream] + text
         end = len(text) if len(text) > _LINE else text.rfind("\n") + 1
         self._lines[stream] = text[end:]
+        self._has_lines = True
         if end:
             self._send_around(stream, encode_text(text[:end]))
 
@@ -180,10 +182,12 @@ class TextRoad:
         """Closes the buffer. The event that its text makes, and the length of that text."""
         self._is_sending = True
         length = next(self._close[self._stream])[0] - TEXT_START
-        if not length:
-            return b"", 0
+        return self._buffered(length) if length else b"", length
+
+    def _buffered(self, length: int) -> bytes:
+        """The event that the buffer's text makes."""
         data = self._memory[TEXT_START : TEXT_START + length]
-        return self._event(self._stream, data, self._slots[TEXT_EXECUTION]), length
+        return self._event(self._stream, data, self._slots[TEXT_EXECUTION])
 
     def _event(self, stream: int, data: bytes, execution: int) -> bytes:
         self._raw.settle()
@@ -225,6 +229,7 @@ class TextRoad:
         self._slots[TEXT_SENT] = self._slots[TEXT_BASE] = self._slots[TEXT_BASE] + len(data)
 
     def _flush_lines(self) -> None:
+        self._has_lines = False
         for stream, text in self._lines.items():
             if text:
                 self._lines[stream] = ""
@@ -234,7 +239,7 @@ class TextRoad:
 
     def begin(self, execution: int) -> None:
         """From now on text belongs to this execution. The caller holds the lock."""
-        if self._lines[STDOUT] or self._lines[STDERR]:
+        if self._has_lines:
             self._flush_lines()
         self._slots[TEXT_EXECUTION] = execution
         self._writers[self._stream].seek(TEXT_START)
@@ -242,13 +247,16 @@ class TextRoad:
 
     def end(self) -> Tuple[bytes, int, int]:
         """Closes the buffer: its last text as a frame, that text's length, and the text position behind it."""
-        frame, length = self._take()
+        self._is_sending = True
+        length = next(self._close[self._stream])[0] - TEXT_START
+        frame = self._buffered(length) if length else b""
         self._is_open = False
         return frame, length, self._slots[TEXT_BASE] + length
 
     def ended(self, length: int) -> None:
         """The frame that `end` gave has been sent."""
-        self._sent(length)
+        if length:
+            self._sent(length)
         self._is_sending = False
         while self._meanwhile:
             stream, data = self._meanwhile.pop(0)

@@ -77,7 +77,8 @@ class Transactions:
     ) -> None:
         self._names, self._own, self._slots = names, own, slots
         self._channel, self._connection, self._freezer = channel, connection, freezer
-        self._last: Optional[Callable[[], None]] = None
+        self.last: Optional[Callable[[], None]] = None
+        """What is to be done once the reply has been sent."""
         self.left: List[Any] = []
         """What names were bound to that were put back: letting go of it may run user code."""
         self.current: Optional[Transaction] = None
@@ -87,11 +88,6 @@ class Transactions:
     def pending(self) -> int:
         """The execution that waits for commit or rollback; 0 if none does."""
         return self.current.execution if self.current is not None else 0
-
-    @property
-    def is_unsettled(self) -> bool:
-        """Whether something is to be done once the reply has been sent."""
-        return self._last is not None
 
     def begin(self, execution: int, request: Optional[Wanted]) -> Tuple[bool, List[str]]:
         """Before an execution. Whether this process is the guard, woken; and warnings. Raises UnclonableError, or,
@@ -159,7 +155,7 @@ class Transactions:
 
     def after_reply(self) -> None:
         """The reply has been sent. Does not come back where the guard takes over."""
-        last, self._last = self._last, None
+        last, self.last = self.last, None
         if last is not None:
             last()
 
@@ -169,12 +165,12 @@ class Transactions:
         self.current = None
         self._slots[GUARD_EXECUTION] = 0
         if transaction.has_guard:
-            self._last = self._dismiss
+            self.last = self._dismiss
         return "" if transaction.policy is None else ',"transaction":"committed"'
 
     def _undo(self, transaction: Transaction) -> str:
         if transaction.names is None:
-            self._last = self._give_way
+            self.last = self._give_way
         else:
             self._restore(transaction.names)
             self._keep(transaction)

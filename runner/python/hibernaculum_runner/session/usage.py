@@ -18,6 +18,7 @@ from ..hints import Tuple
 _PAGE = resource.getpagesize()
 _SHORT = 50_000  # nanoseconds: at a tenth of a microsecond a page, 2 MB at the very most
 _IN_A_ROW = 8
+_MEMBERS = b'"memory_bytes":%d,"memory_delta":%d'
 
 
 class Usage:
@@ -29,6 +30,7 @@ class Usage:
         self._cpu = process_time_ns()
         self._told = 0  # CPU time that short executions were told, and that has not been read
         self._unread = 0
+        self._unchanged = _MEMBERS % (self._memory, 0)
 
     def take_over(self) -> None:
         """In a clone: /proc/self is another. (At once: user code may lower the limit of descriptors below ours.)"""
@@ -54,14 +56,17 @@ class Usage:
         self._cpu = process_time_ns()
         self._told = 0
 
-    def end(self, ran: int, is_alone: bool) -> Tuple[int, int, int]:
-        """What an execution used that took `ran` nanoseconds: CPU time, resident bytes, and how many more those are."""
+    def end(self, ran: int, is_alone: bool) -> Tuple[int, bytes]:
+        """What an execution used that took `ran` nanoseconds: CPU time, and the reply's members that tell the memory:
+        resident bytes, and how many more those are.
+        """
         if ran < _SHORT and is_alone and self._unread < _IN_A_ROW:
             self._unread += 1
             self._told += ran
-            return ran, self._memory, 0
+            return ran, self._unchanged
         self._unread = 0
         now, memory = process_time_ns(), self._read()
         cpu, delta = max(0, now - self._cpu - self._told), memory - self._memory
         self._cpu, self._told, self._memory = now, 0, memory
-        return cpu, memory, delta
+        self._unchanged = _MEMBERS % (memory, 0)
+        return cpu, _MEMBERS % (memory, delta) if delta else self._unchanged

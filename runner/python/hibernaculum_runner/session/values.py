@@ -9,10 +9,9 @@ not. Finding out runs no user code.
 from __future__ import annotations
 
 import json
-from functools import partial
 from math import isfinite
 
-from ..hints import Any, List, NamedTuple, Optional, Tuple
+from ..hints import Any, List, Optional, Tuple
 from .names import type_name
 
 JSON_ELEMENTS = 1_000_000  # a longer value has no JSON: nobody should wait for it unasked
@@ -32,32 +31,30 @@ AS_REPR = ""  # in the place of a JSON, which is never empty: it is the repr, bu
 _LONG = 4096  # characters
 
 
-class Value(NamedTuple):
-    """`repr` and `json` may be huge; `cut` is how many bytes of the repr were left out."""
-
-    repr: str
-    json: Optional[str]
-    type: str
-    cut: int
-
-
-_value = partial(tuple.__new__, Value)  # the class's own constructor is a function of Python's, and takes twice as long
+Value = Tuple[str, Optional[str], str, int]
+"""The repr, the JSON (None where none is exact), the type's name, and how many bytes of the repr were left out. The
+first two may be huge. (A plain tuple: a named one takes five times as long to make.)
+"""
 
 
 def capture(value: Any, limit: int) -> Value:
     """Describes `value`, which is not None. Runs its `__repr__`; an interrupt may end that, nothing else."""
     kind = type(value)
-    text = shown(value)
-    if kind is int:
-        exact: Optional[str] = text if _LEAST <= value <= _MOST else None
-    elif kind is str and _LONG < len(text) <= limit and _is_like_json(text):
-        exact = AS_REPR
+    exact: Optional[str]
+    if kind is int and _LEAST <= value <= _MOST:
+        text = exact = _repr(value)
+        name = "int"
     else:
-        exact = exact_json(value, limit) if id(kind) in _EXACT else None
+        text = shown(value)
+        if kind is str and _LONG < len(text) <= limit and _is_like_json(text):
+            exact = AS_REPR
+        else:
+            exact = exact_json(value, limit) if id(kind) in _EXACT else None
+        name = type_name(kind)
     cut = 0
     if len(text) > limit >> 2:  # at most 4 bytes a character
         text, cut = bounded(text, limit)
-    return _value((text, exact, type_name(kind), cut))
+    return text, exact, name, cut
 
 
 def _is_like_json(text: str) -> bool:

@@ -66,7 +66,7 @@ class Portable:
 
 
 def _answer(told: Dict[str, Any]) -> Value:
-    return Value("", _encode(told), "", 0)
+    return "", _encode(told), "", 0
 
 
 def _digests(text: str) -> Set[str]:

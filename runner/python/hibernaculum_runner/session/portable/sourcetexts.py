@@ -65,8 +65,8 @@ def compiled(source: Source) -> List[CodeType]:
     """The outermost code objects of a source. Raises what compiling raises."""
     compiler = Compiler()
     compiler.flags |= source.futures
-    code = compiler.compile(source.text, source.filename)
-    return [each for each in (code.body, code.expression) if each is not None]
+    body, expression, _waits = compiler.compile(source.text, source.filename)
+    return [code for code in (body, expression) if code is not None]
 
 
 class Known:
