@@ -188,7 +188,7 @@ class RelayPipesTest(unittest.TestCase):
             session = self.host.session()
             session.value("1")
             session.close()
-        host.eventually(lambda: held() <= before, "the descriptors are as before")
+        host.eventually(lambda: held() <= before + 1, "they are as before, but for that of a clone in reserve")
 
     def test_a_host_cannot_claim_what_no_relay_offered(self) -> None:
         self.host.dial = lambda: host.Host.dial(self.host)
