@@ -127,6 +127,23 @@ class Comparing(unittest.TestCase):
         self.space["d"] = 1
         self.assertEqual(self.told(), (["d"], ["b"], ["a"]))
 
+    def test_names_are_told_after_one_of_the_runners_own_was_deleted(self) -> None:
+        own = len(self.space)
+        for name in list(self.space)[::-1]:
+            del self.space[name]
+            self.assertEqual(self.told(), ([], [], []), name)
+            self.space["x"] = object()
+            self.assertEqual(self.told(), (["x"], [], []), name)
+            self.space["x"] = object()
+            self.assertEqual(self.told(), ([], ["x"], []), name)
+            self.space[name] = object()  # where the user's are now
+            self.assertEqual(self.told(), ([], [], []), name)
+            self.space["x"] = object()
+            self.assertEqual(self.told(), ([], ["x"], []), name)
+            del self.space["x"]
+            self.assertEqual(self.told(), ([], [], ["x"]), name)
+        self.assertEqual(len(self.space), own)
+
     def test_every_position_and_number_of_changes_is_found(self) -> None:
         for i in range(40):
             self.space[f"n{i}"] = object()

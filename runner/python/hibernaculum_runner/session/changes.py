@@ -122,13 +122,13 @@ class Changes:
 
     def __init__(self, names: Dict[str, Any]) -> None:
         self._namespace = names
-        self._own = tuple(names)  # the runner's names; they stand first
-        self._hidden = frozenset(self._own)
+        self._hidden = frozenset(names)
+        self._own = len(names)
+        """How many of the runner's names stand first: all, until user code deletes one."""
         self._held: Dict[str, Any] = {}
         self._watched: Dict[str, _Watch] = {}
         self._died: List[_Watch] = []
         self._values = names.values()
-        self._own_bytes = len(self._own) * _POINTER
         self._names, self._addresses = self._snapshot()
         self._row = b""
         """The addresses behind the runner's own, whose names are rebound all the time."""
@@ -148,12 +148,15 @@ class Changes:
         """What changed since the last call, None where nothing did. From now on that is the state to compare with."""
         old_names, old, old_row = self._names, self._addresses, self._row
         names, new = self._names, self._addresses = self._snapshot()
-        row = self._row = new[self._own_bytes :]
-        is_alike = names == old_names
+        is_alike, own = names == old_names, self._own
+        if not is_alike:
+            self._own = next((at for at, name in enumerate(names) if not self._is_own(name)), len(names))
+            own = min(own, self._own)
+        row = self._row = new[self._own * _POINTER :]
         if is_alike and row == old_row and not self._died:
             return None
         number, self._row_number = self._row_number, None
-        alike, own = len(old_names), len(self._own)
+        alike = len(old_names)
         if is_alike and len(row) <= _BLOCK * _POINTER:  # (of a long row a number would take too long)
             if number is None:
                 number = _number(old_row, "little")
@@ -203,6 +206,9 @@ class Changes:
             if self._is_told(name):
                 pairs.append((name, value))
         return pairs
+
+    def _is_own(self, name: Any) -> bool:
+        return type(name) is str and name in self._hidden
 
     def _is_told(self, name: Any) -> bool:
         return type(name) is str and name not in self._hidden and not (name[:2] == "__" and name[-2:] == "__")
