@@ -22,7 +22,7 @@ import host
 from hibernaculum_runner import proof
 from hibernaculum_runner.supervisor.loop import Loop
 from hibernaculum_runner.tunnel import frames, greeting, server, upgrade
-from hibernaculum_runner.tunnel.stream import WINDOW, Stream
+from hibernaculum_runner.tunnel.stream import WINDOW, Pumped
 
 PATIENCE = 20
 SECRET = bytes(range(32))
@@ -466,8 +466,8 @@ class Streams(unittest.TestCase):
 
     def test_a_stream_ends_once(self) -> None:
         with Tunnel() as tunnel:
-            ended: List[Stream] = []
-            stream = Stream("x", Loop(), os.path.join(tunnel.folder.name, "s"), 60, ended.append)
+            ended: List[Pumped] = []
+            stream = Pumped("x", Loop(), os.path.join(tunnel.folder.name, "s"), 60, ended.append)
             stream.close()
             stream.close()
             self.assertEqual(ended, [stream])

@@ -47,17 +47,21 @@ class Decoder:
         self._in_payload = False
 
     def feed(self, data: bytes) -> List[Message]:
-        payload = self._whole(data)
+        payload = self.whole(data)
         if payload is not None:
             return [Message(BINARY, payload)]
         return list(self._messages(data))
 
-    def _whole(self, data: bytes) -> Optional[bytes]:
+    def is_between_messages(self) -> bool:
+        """Whether all that was begun is whole."""
+        return not (self._in_payload or self._head or self._open)
+
+    def whole(self, data: bytes) -> Optional[bytes]:
         """The payload of `data`, where it is one binary message that is neither empty nor long, and nothing else.
 
         That is the common case; whatever is not quite so goes the long way.
         """
-        if self._in_payload or self._head or self._open != CONTINUATION or len(data) <= _SHORT_HEAD:
+        if self._in_payload or self._head or self._open or len(data) <= _SHORT_HEAD:
             return None
         first, second = data[0], data[1]
         if first != _WHOLE_BINARY or not 128 < second < 255:  # another kind, a part, not masked; empty, or long
