@@ -8,14 +8,13 @@ import socket
 import threading
 import time
 import unittest
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
 from host import PATIENCE, Connection, EndedError, Host, Session, eventually, is_alive
 from test_tunnel import SECRET, Client, free_port, reached
 
 from hibernaculum_runner.supervisor.kept import parse
 from hibernaculum_runner.tunnel import frames
-from hibernaculum_runner.tunnel.stream import WINDOW
 
 LINGER_MS = 60_000
 
@@ -238,13 +237,17 @@ class HandedOverTest(unittest.TestCase):
 
     def test_nobody_gets_in_while_the_supervisor_carries_a_stream_of_another_host(self) -> None:
         self.host.session()
-        self.host.pumps[0].cut()  # control's, which the tunnel has
+        control = self.host.pumps[0]  # which the tunnel has
+        control.is_dead = True
+        control.cut()
+        control.join(PATIENCE)
         self.assertIn("another host", Client(self.host.port).hello("two-a")["refused"])
 
     def test_a_tunnel_that_is_killed_takes_nothing_of_what_is_kept_along(self) -> None:
         session = self.host.session()
         session.execute("x = 41\nprint('printed')\nx + 1")
         self.host.process.kill()
+        self.host.process.wait(PATIENCE)
         self.host.die()
         eventually(lambda: is_alive(session.pid), "the session goes on")
         with socket.socket(socket.AF_UNIX) as sock:  # nobody else gets there without a tunnel
@@ -310,10 +313,16 @@ class HandedOverTest(unittest.TestCase):
         pump.closes = True
         session.connection.close()
         pump.join(PATIENCE)
-        name = pump.name_of_stream
-        self.assertIn("refused", Client(self.host.port).hello(name, pump.received, is_new=False))
+        eventually(lambda: self.is_refused(pump), "the tunnel knows of it", PATIENCE)
         self.assertTrue(is_alive(session.pid))
         self.assertEqual(self.host.session().value("1"), 1)
+
+    def is_refused(self, pump: Pump) -> bool:
+        """Whether the stream is over, for who asks the tunnel. The supervisor, which has it, may be about to say so."""
+        try:
+            return "refused" in Client(self.host.port).hello(pump.name_of_stream, pump.received, is_new=False)
+        except EOFError:
+            return False
 
 
 class WindowTest(unittest.TestCase):

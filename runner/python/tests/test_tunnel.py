@@ -136,6 +136,7 @@ class Frames(unittest.TestCase):
             (masked(frames.TEXT, b"x", final=False) + masked(frames.TEXT, b"y"), frames.PROTOCOL_ERROR),
             (b"\x82\xfe\x00\x05" + bytes(9), frames.PROTOCOL_ERROR),  # a length that is too long in form
             (b"\x82\xff" + b"\xff" * 8 + bytes(4), frames.PROTOCOL_ERROR),
+            (b"\x82\xff" + bytes(7) + b"\x77" + bytes(123), frames.PROTOCOL_ERROR),  # of as many bytes as one with 127
             (masked(frames.TEXT, b"x" * 5000), frames.TOO_BIG),
             (masked(frames.TEXT, b"x" * 3000, final=False) + masked(frames.CONTINUATION, b"x" * 3000), frames.TOO_BIG),
         ]

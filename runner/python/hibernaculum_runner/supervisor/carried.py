@@ -102,6 +102,7 @@ class Carried(Stream):
         self.loop.remove(self._road)
         close_quietly(self._road)
         self._road = -1
+        self._taker.give_up()
         link, self.link, line, self._line = self.link, None, self._line, None
         if link is not None and link.stream is self:  # (else it has a last word to say)
             link.close()
@@ -144,6 +145,10 @@ class Carried(Stream):
             self.close()
 
     def _on_handed(self, told: Dict[str, Any], websocket: Optional[int]) -> None:
+        if self._road < 0:  # what came before has ended it
+            if websocket is not None:
+                close_quietly(websocket)
+            return
         said = None if self._is_here else self._begin(told)
         if websocket is not None:
             link = Link(self, socket.socket(fileno=websocket), is_greeted=True)

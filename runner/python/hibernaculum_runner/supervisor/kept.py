@@ -74,9 +74,7 @@ class Kept:
         """What was asked last, as the next host is told of it: `method`, `execution`, `id`, `memo` …"""
         if self._asked is None:
             return None
-        params = self._asked["params"]
-        told = {name: params[name] for name in ("execution", "id", "memo", "target") if name in params}
-        return {"method": self._asked["method"], **told}
+        return {"method": self._asked["method"], **_told_later(self._asked["params"])}
 
     def asked(self, message: Dict[str, Any]) -> None:
         """A message of the host's passes; it is ours from now on."""
@@ -84,15 +82,17 @@ class Kept:
         if "method" not in message:
             self._said = deque(group for group in self._said if group.question != message.get("id"))
         elif "id" in message and type(params) is dict:
-            params.pop("code", None)
-            number = params.get("execution")
-            if isinstance(number, int) and number > self.number:
-                self.number = number
             self._asked = message
+            if message["method"] != "execute":
+                message["params"] = params = _told_later(params)
+            elif "code" in params:
+                del params["code"]  # the rest is small
+            number = params.get("execution")
+            if type(number) is int and number > self.number:
+                self.number = number
             self.is_answered = False
             self._said.clear()
-            if self._told:
-                self._told.clear()
+            self._told.clear()
             self._said_output = self._told_output = 0
 
     def is_busy_with(self, method: str) -> bool:
@@ -182,6 +182,10 @@ class Kept:
             )
             raw[index] = next(written, raw[index])
         return next(texts, self._text_end), raw
+
+
+def _told_later(params: Dict[str, Any]) -> Dict[str, Any]:
+    return {name: params[name] for name in ("execution", "id", "memo", "target") if name in params}
 
 
 class Frames:

@@ -16,7 +16,7 @@ import json
 import socket
 from collections import deque
 
-from ..descriptors import move_high
+from ..descriptors import close_quietly, move_high
 from ..hints import Any, Deque, Dict, List, Optional, Tuple
 
 OFFER = b"\x7ftnl"
@@ -73,3 +73,8 @@ class Taker:
             # its bytes came with its right, or after it
             taken.append((told, self._websockets.popleft() if told["linked"] and self._websockets else None))
         return taken
+
+    def give_up(self) -> None:
+        """Closes what has come with half a message."""
+        while self._websockets:
+            close_quietly(self._websockets.popleft())

@@ -278,7 +278,7 @@ class Pumped(Stream):
     # -- the supervisor has it -----------------------------------------------------------------------------------------
 
     def hand(self, link: Link, received: int, reply: Dict[str, Any]) -> bool:
-        """Gives it another WebSocket, whose hello is to be answered so; False where it has not taken the stream over."""
+        """Gives it a later WebSocket, whose hello is to be answered so; False where it has not taken the stream."""
         if self._carriers is None:
             return False
         self._give(link, {"received": received, "reply": reply})
