@@ -44,15 +44,17 @@ class Carried(Stream):
     def say(self, frame: bytes) -> None:
         """A whole frame for the host."""
         size = len(frame)
-        if size <= PIECE:
+        if size <= PIECE:  # (`_say`, without the call)
             self._replay.append(frame)
             self._read += size
             if self.link is not None:
                 self.link.send_binary(frame)
-            return
-        view = memoryview(frame)
-        for start in range(0, size, PIECE):
-            self._say(view[start : start + PIECE])  # type: ignore[arg-type]
+        else:
+            view = memoryview(frame)
+            for start in range(0, size, PIECE):
+                self._say(view[start : start + PIECE])  # type: ignore[arg-type]
+        if self._read - self._taken >= WINDOW:
+            self._watch()
 
     def is_done(self) -> bool:
         """Whether nothing is lost where the line lets go now: what was said is kept here until the host has it."""
@@ -73,16 +75,15 @@ class Carried(Stream):
     # -- the stream ----------------------------------------------------------------------------------------------------
 
     def take(self, data: bytes) -> None:
-        received = self.received = self.received + len(data)
-        line = self._line
-        if line is not None:
-            if line.waiting() > WINDOW + ACKNOWLEDGE:
-                raise BreachError(PROTOCOL_ERROR, "bytes beyond the window")
-            line.hear(data)
+        self.received += len(data)
+        if self._line is not None:
+            self._line.hear(data)
         elif self._host_ended:
             raise BreachError(PROTOCOL_ERROR, "bytes after the end")
-        if received - self._acknowledged >= ACKNOWLEDGE:
+        if self.received - self._acknowledged >= ACKNOWLEDGE:
             self._acknowledge()
+            if self.received - self._delivered() > WINDOW + ACKNOWLEDGE:
+                raise BreachError(PROTOCOL_ERROR, "bytes beyond the window")
 
     def attach(self, link: Link, received: int) -> None:
         earlier = self.link

@@ -83,10 +83,10 @@ class Kept:
             self._said = deque(group for group in self._said if group.question != message.get("id"))
         elif "id" in message and type(params) is dict:
             self._asked = message
-            if message["method"] != "execute":
+            if message["method"] == "execute":
+                params.pop("code", None)  # the rest is small
+            else:
                 message["params"] = params = _told_later(params)
-            elif "code" in params:
-                del params["code"]  # the rest is small
             number = params.get("execution")
             if type(number) is int and number > self.number:
                 self.number = number
@@ -101,16 +101,17 @@ class Kept:
 
     def said(self, frame: bytes) -> None:
         """A frame of the session's passes. Raises ProtocolError."""
-        size = self._group_size + len(frame)
-        if size > _LONGEST_GROUP:
-            raise ProtocolError("chunks that no message names")
-        if frame[0] >= 0x80:
-            self._group.append(frame)
-            self._group_size = size
-            return
+        size = len(frame)
         group = [frame]
-        if self._group_size:
-            group, self._group, self._group_size = self._group + group, [], 0
+        if self._group or frame[0] >= 0x80:
+            size += self._group_size
+            if size > _LONGEST_GROUP:
+                raise ProtocolError("chunks that no message names")
+            self._group += group
+            self._group_size = size
+            if frame[0] >= 0x80:
+                return
+            group, self._group, self._group_size = self._group, [], 0
         if _ANSWER.match(frame, 0, _HEAD):
             if not self.is_answered:  # a second answer is nobody's
                 self._answered(frame)
@@ -212,6 +213,10 @@ class Frames:
             start = end
         del rest[:start]
         return whole
+
+    def __len__(self) -> int:
+        """How much of a frame waits for its rest."""
+        return len(self._rest)
 
     def forget(self) -> None:
         """What is not whole will never be."""

@@ -108,8 +108,7 @@ class Line:
                 self._hear_session(data)
             elif data is not None:
                 self._session_ended()
-        host = self._host
-        if self._inner == _GONE or self._to_session or self._events != READ or (host is not None and host.is_full()):
+        if self._events != READ or self._inner == _GONE:
             self.mind()
 
     def _hear_session(self, data: bytes) -> None:
@@ -120,7 +119,8 @@ class Line:
                     host.say(frame)
                 if self._is_greeted:
                     kept.said(frame)
-                self._is_greeted = True
+                else:
+                    self._is_greeted = True
         except frames.ProtocolError as problem:
             record = self._supervisor.records.get(self._session)
             if record is not None:
@@ -136,15 +136,16 @@ class Line:
     def hear(self, data: bytes) -> None:
         """Bytes of the host's; none at its end."""
         try:
-            for frame in self._from_host.feed(data):
-                self._pass_on(frame)
+            if len(data) == 4 + int.from_bytes(data[:4], "big") and not (self._chunks or self._from_host):
+                self._pass_on(data)  # the common case: one message, and all of it
+            else:
+                for frame in self._from_host.feed(data):
+                    self._pass_on(frame)
         except frames.ProtocolError as problem:
             self._supervisor.loop.note(problem)
             data = b""
         if not data:
             self.host_left()
-        elif self._to_session:
-            self.mind()
 
     def _pass_on(self, frame: bytes) -> None:
         kept = self.kept
@@ -158,9 +159,11 @@ class Line:
         if self._inner != _GONE:
             if self._chunks:
                 self._to_session.push(self._chunks)
-                self._chunks.clear()
                 self._to_session.flush()
-            self._to_session.write(frame)
+            if not self._to_session.write(frame):
+                self.mind()
+        if self._chunks:
+            self._chunks.clear()
         if message is not None:  # who waits for it need not wait until it is noted
             kept.asked(message)
 
@@ -171,14 +174,14 @@ class Line:
     def mind(self) -> None:
         """Has the loop wait for what both sides can do."""
         host = self._host
-        if self._inner == _GONE:
-            if host is not None and host.is_done():
-                self.host_left()
+        if self._inner != _GONE:
+            events = (0 if host is not None and host.is_full() else READ) | (WRITE if self._to_session else 0)
+            if self._events != events:
+                self._events = events
+                self._supervisor.loop.change(self._inner, events)
+        elif host is not None and host.is_done():
+            self.host_left()
             return
-        events = (0 if host is not None and host.is_full() else READ) | (WRITE if self._to_session else 0)
-        if self._events != events:
-            self._events = events
-            self._supervisor.loop.change(self._inner, events)
         if host is not None:
             host.mind()
 
@@ -196,9 +199,8 @@ class Direct:
 
     def say(self, frame: bytes) -> None:
         """A whole frame for the host."""
-        self._outbox.write(frame)
-        if self._outbox:
-            self.mind()
+        if not self._outbox.write(frame):
+            self._line.mind()
 
     def is_full(self) -> bool:
         """Whether the host has to read before there may be more."""
