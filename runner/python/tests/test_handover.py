@@ -193,17 +193,17 @@ class HandedOverTest(unittest.TestCase):
         dice = random.Random(5)
         session = self.host.session()
         pump = self.host.pump(session)
-        long = "z" * 3_000_000
-        for turn in range(8):
-            request = session.begin(f"for i in range(3000): print({turn}, i)\n(len({long!r}), 'y' * 2_000_000)")
+        long = "z" * 600_000
+        for turn in range(6):
+            request = session.begin(f"for i in range(3000): print({turn}, i)\n(len({long!r}), 'y' * 1_500_000)")
             for _ in range(4):
                 session.connection.read_for(dice.random() * 0.05)
                 pump.cut()
             value = session.connection.answer(request)["value"]["repr"]
             if not isinstance(value, str):
                 value = session.connection.decoder.text(value)
-            self.assertEqual(value, f"(3000000, {'y' * 2_000_000!r})")
-        expected = "".join(f"{turn} {i}\n" for turn in range(8) for i in range(3000))
+            self.assertEqual(value, f"(600000, {'y' * 1_500_000!r})")
+        expected = "".join(f"{turn} {i}\n" for turn in range(6) for i in range(3000))
         self.assertEqual(session.text(), expected)
         self.assertGreater(pump.links, 8)
 
@@ -284,12 +284,12 @@ class HandedOverTest(unittest.TestCase):
 
     def test_code_that_prints_waits_at_the_window_and_goes_on(self) -> None:
         session = self.host.session()
-        session.begin("for i in range(1_200_000): print('line', i)\nopen('done', 'w').close()")
+        session.begin("for i in range(1_000_000): print('line', i)\nopen('done', 'w').close()")
         pump = self.host.pump(session)
         eventually(lambda: self.is_at_rest(pump), "nothing more comes", PATIENCE)
         self.assertFalse(os.path.exists(os.path.join(self.host.workdir, "done")))
         session.connection.answer(1, 60)
-        whole = sum(len(f"line {i}\n") for i in range(1_200_000))
+        whole = sum(len(f"line {i}\n") for i in range(1_000_000))
         self.assertEqual(len(session.text()), whole)
 
     def is_at_rest(self, pump: Pump) -> bool:
