@@ -1,5 +1,6 @@
 """Streams that a session's line takes over from the tunnel: what holds for each of both holds for them together."""
 
+import json
 import os
 import random
 import select
@@ -11,10 +12,11 @@ import unittest
 from typing import Any, Dict, List
 
 from host import PATIENCE, Connection, EndedError, Host, Session, eventually, is_alive
-from test_tunnel import SECRET, Client, free_port, reached
+from test_tunnel import SECRET, Client, free_port, masked, reached
 
+from hibernaculum_runner import proof
 from hibernaculum_runner.supervisor.kept import parse
-from hibernaculum_runner.tunnel import frames
+from hibernaculum_runner.tunnel import frames, greeting
 
 LINGER_MS = 60_000
 
@@ -216,6 +218,21 @@ class HandedOverTest(unittest.TestCase):
             self.host.pump(session).cut()
             self.assertEqual(session.value(f"{turn} + 1"), turn + 1)
             dialling.join()
+
+    def test_a_websocket_that_stands_amidst_a_message_is_closed_and_the_next_one_goes_on(self) -> None:
+        session = self.host.session()
+        pump = self.host.pump(session)
+        pump.is_dead = True
+        pump.cut()
+        pump.join(PATIENCE)
+        client, nonce = Client(self.host.port), proof.new_nonce()
+        mine = proof.proof(SECRET, proof.HOST, greeting.ROLE, pump.name_of_stream, client.nonce, nonce)
+        told = {"stream": pump.name_of_stream, "new": False, "received": pump.received, "nonce": nonce, "proof": mine}
+        client.sock.sendall(masked(frames.TEXT, json.dumps(told).encode()) + b"\x82")
+        with self.assertRaises(EOFError):
+            client.message()
+        answer = Client(self.host.port).hello(pump.name_of_stream, pump.received, is_new=False)
+        self.assertEqual(answer["received"], len(pump.sent))
 
     def test_what_an_earlier_host_left_is_taken_up_through_the_tunnel(self) -> None:
         session = self.host.session()

@@ -157,10 +157,14 @@ class Pumped(Stream):
         on_end: Callable[[Pumped], None],
         on_uncarried: Optional[Callable[[], None]] = None,
     ) -> None:
-        """Raises OSError where the supervisor cannot be reached. It may take over what tells of `on_uncarried`."""
+        """Raises OSError where the supervisor cannot be reached.
+
+        With `on_uncarried` the supervisor may take it over; that is called when no WebSocket carries it there any more.
+        """
         self.name = name
         self._on_end = on_end
         self._on_uncarried = on_uncarried
+        self._is_offered = on_uncarried is not None
         self._delivered_bytes = 0
         self._inbox: Deque[memoryview] = deque()
         self._carriers: Optional[int] = None  # WebSockets that the supervisor has, once it has the stream
@@ -168,7 +172,7 @@ class Pumped(Stream):
         try:
             self._socket.setblocking(False)
             self._socket.connect(supervisor)
-            if on_uncarried is not None:
+            if self._is_offered:
                 self._socket.send(handover.OFFER)
         except OSError:
             self._socket.close()
@@ -218,11 +222,11 @@ class Pumped(Stream):
             return
         except OSError:
             data = b""
-        if self._on_uncarried is not None and self._read:  # its second word: the first is a challenge
+        if self._is_offered and self._read:  # its second word: the first is a challenge
+            self._is_offered = False
             if data == handover.WANTED:
                 self._hand_over()
                 return
-            self._on_uncarried = None
         if data:
             self._say(data)
         else:
@@ -307,15 +311,13 @@ class Pumped(Stream):
         assert self._carriers is not None
         self._carriers += 1
         websocket = link.given_away() if link is not None else None
-        if websocket is None:
-            self._carriers -= 1
         try:
             handover.hand(self._socket, told, websocket.fileno() if websocket is not None else None)
-        except OSError:
+        except OSError:  # the supervisor is gone
             self.close()
-        finally:
-            if websocket is not None:
-                websocket.close()
+        if websocket is not None:
+            websocket.close()
+        self._carried_no_more(0 if websocket is not None else 1)
 
     def _on_word(self, _events: int) -> None:
         try:
@@ -324,9 +326,14 @@ class Pumped(Stream):
             return
         except OSError:
             words = b""
-        assert self._carriers is not None and self._on_uncarried is not None
-        self._carriers = max(0, self._carriers - words.count(handover.CARRIED_NO_MORE)) if words else 0
-        if not words:
+        if words:
+            self._carried_no_more(words.count(handover.CARRIED_NO_MORE))
+        else:
             self.close()
+            self._carried_no_more(0)
+
+    def _carried_no_more(self, by: int) -> None:
+        assert self._carriers is not None and self._on_uncarried is not None
+        self._carriers = max(0, self._carriers - by)
         if not self._carriers:
             self._on_uncarried()
