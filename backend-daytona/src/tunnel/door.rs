@@ -24,6 +24,8 @@ const PATH: &str = "/hibernaculum/1";
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The tunnel sends at most 64 KiB at once; proxies may put messages together.
 const LONGEST_MESSAGE: usize = 4 << 20;
+/// How much is read at once. All of it is wiped before each read, and there are two for each message.
+const AT_ONCE: usize = 16 << 10;
 
 /// A way in.
 #[derive(Clone)]
@@ -91,6 +93,7 @@ impl Door {
         }
         let stream = response.upgrade().await.map_err(broken)?;
         let config = WebSocketConfig::default()
+            .read_buffer_size(AT_ONCE)
             .max_message_size(Some(LONGEST_MESSAGE))
             .max_frame_size(Some(LONGEST_MESSAGE));
         Ok(WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await)

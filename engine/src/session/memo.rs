@@ -2,11 +2,14 @@
 //!
 //! Memos are read tolerantly, as what an earlier version wrote: a session whose memo makes no sense is not adopted.
 
+use std::time::Duration;
+
 use hibernaculum_core::{
-    ExecutionId, ExecutionRequest, OutputLimits, SandboxInfo, SandboxSpec, SessionInfo, SessionSpec,
-    TransactionPolicy,
+    ByteSize, CheckpointId, ExecutionId, ExecutionRequest, OutputLimits, SandboxInfo, SandboxSpec,
+    SessionInfo, SessionSpec, TransactionPolicy,
 };
 use jiff::Timestamp;
+use jiff::fmt::serde::timestamp::microsecond;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,47 +34,81 @@ pub(crate) struct SessionMemo {
     pub(crate) info: SessionInfo,
 }
 
-/// Of an execution, as it began.
+/// Of an execution, as it began: what its request does not say, in as few words as can be, for each execution carries them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ExecutionMemo {
-    pub(crate) id: ExecutionId,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_usual")]
     pub(crate) output: OutputLimits,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_usual")]
     pub(crate) transaction: TransactionPolicy,
     /// When it was admitted.
+    #[serde(with = "microsecond::required")]
     pub(crate) admitted: Timestamp,
     /// How long it waited then.
     #[serde(default)]
     pub(crate) queued_us: u64,
     /// When it has to be over.
-    #[serde(default)]
+    #[serde(default, with = "microsecond::optional", skip_serializing_if = "Option::is_none")]
     pub(crate) deadline: Option<Timestamp>,
-    /// Its session, without the labels, which the session's memo has.
-    pub(crate) session: SessionInfo,
+    /// What had become of its session, whose own memo says how it was opened.
+    #[serde(default)]
+    pub(crate) session: Known,
+}
+
+/// What is known of a session, and changes.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Known {
+    pub(crate) executions: u64,
+    pub(crate) execution_time_us: u64,
+    #[serde(skip_serializing_if = "is_usual")]
+    pub(crate) memory: Option<ByteSize>,
+    #[serde(skip_serializing_if = "is_usual")]
+    pub(crate) crashes: u64,
+    #[serde(skip_serializing_if = "is_usual")]
+    pub(crate) checkpoint: Option<CheckpointId>,
+}
+
+impl Known {
+    pub(super) fn of(info: &SessionInfo) -> Self {
+        Self {
+            executions: info.executions,
+            execution_time_us: in_micros(info.execution_time),
+            memory: info.memory,
+            crashes: info.crashes,
+            checkpoint: info.checkpoint,
+        }
+    }
+
+    /// Tells it to who knows the session only as it was opened.
+    pub(super) fn tell(self, info: &mut SessionInfo) {
+        info.executions = self.executions;
+        info.execution_time = Duration::from_micros(self.execution_time_us);
+        info.memory = self.memory;
+        info.crashes = self.crashes;
+        info.checkpoint = self.checkpoint;
+    }
 }
 
 impl ExecutionMemo {
     /// Of an execution that begins now.
-    pub(super) fn new(request: &ExecutionRequest, job: &Job, mut session: SessionInfo) -> Self {
-        session.labels.clear();
-        let ExecutionRequest { id, output, transaction, .. } = *request;
+    pub(super) fn new(request: &ExecutionRequest, job: &Job, session: Known) -> Self {
+        let ExecutionRequest { output, transaction, .. } = *request;
         let (now, queued) = (Timestamp::now(), job.admitted.elapsed());
         Self {
-            id,
             output,
             transaction,
             admitted: now.checked_sub(queued).unwrap_or(now),
-            queued_us: u64::try_from(queued.as_micros()).unwrap_or(u64::MAX),
+            queued_us: in_micros(queued),
             deadline: job.deadline.and_then(on_the_wall),
             session,
         }
     }
 
     /// The request again, but for its code.
-    pub(super) fn request(&self) -> ExecutionRequest {
+    pub(super) fn request(&self, id: ExecutionId) -> ExecutionRequest {
         let mut request = ExecutionRequest::new("").output(self.output).transaction(self.transaction);
-        request.id = self.id;
+        request.id = id;
         request
     }
 
@@ -81,6 +118,14 @@ impl ExecutionMemo {
         let now = Instant::now();
         Some(left.try_into().ok().and_then(|left| now.checked_add(left)).unwrap_or(now))
     }
+}
+
+fn is_usual<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+fn in_micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A moment of this process' clock as others know it; none where it is beyond what can be said.
@@ -102,7 +147,6 @@ pub(crate) fn read<T: DeserializeOwned>(memo: &Value) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
 
     use hibernaculum_core::{SandboxId, SessionId, Timeout, TransactionScope};
 
@@ -113,7 +157,7 @@ mod tests {
     fn memo(request: &ExecutionRequest) -> ExecutionMemo {
         let ring = Ring::new(request.id, request.output, Arc::default());
         let job = Job::new(Work::Code(request.clone()), request.timeout, ring);
-        ExecutionMemo::new(request, &job, SessionInfo::new(SessionId::new(), SandboxId::new()))
+        ExecutionMemo::new(request, &job, Known::of(&SessionInfo::new(SessionId::new(), SandboxId::new())))
     }
 
     #[tokio::test(start_paused = true)]
@@ -122,7 +166,7 @@ mod tests {
         let request = ExecutionRequest::new("x = 1").transaction(explicit);
         let written = write(&memo(&request)).unwrap();
         let read: ExecutionMemo = read(&written).unwrap();
-        let again = read.request();
+        let again = read.request(request.id);
         assert_eq!((again.id, again.transaction, again.code.as_str()), (request.id, explicit, ""));
         let left = read.due().unwrap() - Instant::now();
         assert!((Duration::from_secs(28)..=Duration::from_secs(30)).contains(&left), "{left:?}");
@@ -134,6 +178,24 @@ mod tests {
         assert_eq!(memo.due(), None);
         memo.deadline = Some(Timestamp::UNIX_EPOCH);
         assert_eq!(memo.due(), Some(Instant::now()));
+    }
+
+    #[test]
+    fn what_is_usual_takes_few_words() {
+        let written = write(&memo(&ExecutionRequest::new("1"))).unwrap().to_string();
+        assert!(written.len() < 150, "{written}");
+    }
+
+    #[test]
+    fn what_is_known_of_a_session_is_told_again() {
+        let mut info = SessionInfo::new(SessionId::new(), SandboxId::new());
+        (info.executions, info.execution_time, info.crashes) = (3, Duration::from_micros(7), 1);
+        (info.memory, info.checkpoint) = (Some(ByteSize::mib(5)), Some(CheckpointId::new()));
+        let known: Known = read(&write(&Known::of(&info)).unwrap()).unwrap();
+        let mut again = SessionInfo::new(info.id, info.sandbox);
+        (again.created, again.last_used) = (info.created, info.last_used);
+        known.tell(&mut again);
+        assert_eq!(again, info);
     }
 
     #[test]

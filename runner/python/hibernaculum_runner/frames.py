@@ -30,7 +30,7 @@ Json = Dict[str, Any]
 # Made once: json.dumps with arguments builds an encoder at each call. What JSON has not (NaN) must never slip through.
 _dumps = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 _loads = json.loads
-_scan = json.decoder.JSONDecoder().scan_once  # type: ignore[attr-defined]  # `loads` without its checks
+scan = json.decoder.JSONDecoder().scan_once  # type: ignore[attr-defined]  # `loads` without its checks
 
 
 class ProtocolError(Exception):
@@ -156,7 +156,7 @@ class Decoder:
         """`feed`, then `next`. One whole message in one read, the common case, goes without a detour."""
         if not self.rest and len(data) == 4 + int.from_bytes(data[:4], "big"):
             try:
-                message, end = _scan(str(data[4:], "utf-8"), 0)
+                message, end = scan(str(data[4:], "utf-8"), 0)
                 if type(message) is dict and end == len(data) - 4:  # (in characters and bytes: what is ASCII)
                     return message
             except (ValueError, StopIteration, RecursionError):

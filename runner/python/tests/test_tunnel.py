@@ -22,7 +22,7 @@ import host
 from hibernaculum_runner import proof
 from hibernaculum_runner.supervisor.loop import Loop
 from hibernaculum_runner.tunnel import frames, greeting, server, upgrade
-from hibernaculum_runner.tunnel.stream import WINDOW, Stream
+from hibernaculum_runner.tunnel.stream import WINDOW, Pumped
 
 PATIENCE = 20
 SECRET = bytes(range(32))
@@ -136,6 +136,7 @@ class Frames(unittest.TestCase):
             (masked(frames.TEXT, b"x", final=False) + masked(frames.TEXT, b"y"), frames.PROTOCOL_ERROR),
             (b"\x82\xfe\x00\x05" + bytes(9), frames.PROTOCOL_ERROR),  # a length that is too long in form
             (b"\x82\xff" + b"\xff" * 8 + bytes(4), frames.PROTOCOL_ERROR),
+            (b"\x82\xff" + bytes(7) + b"\x77" + bytes(123), frames.PROTOCOL_ERROR),  # of as many bytes as one with 127
             (masked(frames.TEXT, b"x" * 5000), frames.TOO_BIG),
             (masked(frames.TEXT, b"x" * 3000, final=False) + masked(frames.CONTINUATION, b"x" * 3000), frames.TOO_BIG),
         ]
@@ -466,8 +467,8 @@ class Streams(unittest.TestCase):
 
     def test_a_stream_ends_once(self) -> None:
         with Tunnel() as tunnel:
-            ended: List[Stream] = []
-            stream = Stream("x", Loop(), os.path.join(tunnel.folder.name, "s"), 60, ended.append)
+            ended: List[Pumped] = []
+            stream = Pumped("x", Loop(), os.path.join(tunnel.folder.name, "s"), 60, ended.append)
             stream.close()
             stream.close()
             self.assertEqual(ended, [stream])

@@ -28,24 +28,24 @@ impl Actor {
         self.number = adopted.number;
         self.parts.port.note_number(self.number);
         self.pending = adopted.pending.as_ref().and_then(pending);
-        if let Some(memo) = adopted.pending.as_ref().and_then(told) {
-            self.note_session(memo);
+        if let Some((id, memo)) = adopted.pending.as_ref().and_then(told) {
+            self.note_session(id, memo);
         }
         let Some(asked) = adopted.request else { return };
         match told(&asked) {
-            Some(memo) if asked.method == "execute" => self.take_up(&asked, memo),
+            Some((id, memo)) if asked.method == "execute" => self.take_up(&asked, id, memo),
             _ if !adopted.answered => self.let_end(&asked),
             _ => {}
         }
     }
 
     /// The last execution: it runs, or its answer is among what comes.
-    fn take_up(&mut self, asked: &Asked, memo: ExecutionMemo) {
-        let ring = self.parts.port.take_up(memo.id, memo.output, true);
-        let mut job = Job::new(Work::Code(memo.request()), Timeout::Unlimited, Arc::clone(&ring));
+    fn take_up(&mut self, asked: &Asked, id: ExecutionId, memo: ExecutionMemo) {
+        let ring = self.parts.port.take_up(id, memo.output, true);
+        let mut job = Job::new(Work::Code(memo.request(id)), Timeout::Unlimited, Arc::clone(&ring));
         job.deadline = memo.due();
         let (admitted, queued) = (memo.admitted, Duration::from_micros(memo.queued_us));
-        self.note_session(memo);
+        self.note_session(id, memo);
         self.begin_adopted(job, asked.execution, queued);
         if let Some(running) = &mut self.running {
             running.adopted = Some(admitted);
@@ -73,27 +73,22 @@ impl Actor {
     }
 
     /// What was known of the session when its last execution began.
-    fn note_session(&self, memo: ExecutionMemo) {
+    fn note_session(&self, execution: ExecutionId, memo: ExecutionMemo) {
         self.parts.port.note(|info| {
-            let known = memo.session;
-            info.created = known.created;
-            info.executions = known.executions;
-            info.execution_time = known.execution_time;
-            info.memory = known.memory;
-            info.crashes = known.crashes;
-            info.checkpoint = known.checkpoint;
-            info.last_execution = Some(memo.id);
+            memo.session.tell(info);
+            info.last_execution = Some(execution);
         });
     }
 }
 
-fn told(asked: &Asked) -> Option<ExecutionMemo> {
-    memo::read(asked.memo.as_ref()?)
+/// An execution, and what its host said of it.
+fn told(asked: &Asked) -> Option<(ExecutionId, ExecutionMemo)> {
+    Some((asked.id.as_ref()?.parse().ok()?, memo::read(asked.memo.as_ref()?)?))
 }
 
 /// A transaction that waits.
 fn pending(asked: &Asked) -> Option<PendingTransaction> {
-    let execution: ExecutionId = asked.id.as_ref()?.parse().ok()?;
-    let scope = told(asked)?.transaction.scope().unwrap_or(TransactionScope::Memory);
+    let (execution, memo) = told(asked)?;
+    let scope = memo.transaction.scope().unwrap_or(TransactionScope::Memory);
     Some(PendingTransaction { execution, number: asked.execution, scope })
 }

@@ -11,7 +11,7 @@ use crate::sandbox::{Order, Start, loss};
 use crate::session::job::{Job, RunningJob, Work, wall_clock};
 use crate::session::link::{Connecting, Link};
 use crate::session::machine::{Effect, Input, Stop};
-use crate::session::memo::{self, ExecutionMemo};
+use crate::session::memo::{self, ExecutionMemo, Known};
 use crate::session::state;
 use crate::wire::messages::{self, Execute};
 use crate::wire::{Frame, WireError, rpc};
@@ -114,7 +114,8 @@ impl Actor {
 
     fn send_code(&mut self, request: &ExecutionRequest, job: &Job) -> Result<(), WireError> {
         let script = request.script.as_ref();
-        let memo = self.parts.lingers.then(|| ExecutionMemo::new(request, job, self.parts.port.info()));
+        let memo =
+            self.parts.lingers.then(|| ExecutionMemo::new(request, job, self.parts.port.known(Known::of)));
         let mut execute = Execute {
             stdin: Some(match request.stdin {
                 StdinPolicy::Ask => messages::StdinPolicy::Ask,

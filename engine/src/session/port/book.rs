@@ -84,6 +84,11 @@ impl Port {
         info
     }
 
+    /// Looks at what is known, where not all of it is wanted.
+    pub(in crate::session) fn known<T>(&self, look: impl FnOnce(&SessionInfo) -> T) -> T {
+        look(&self.book().info)
+    }
+
     /// Changes what is known.
     pub(in crate::session) fn note(&self, change: impl FnOnce(&mut SessionInfo)) {
         change(&mut self.book().info);

@@ -6,7 +6,8 @@
                                 └── role session ──> forked off (opening.py)
 
 Exactly one frame is read, and not a byte more: what follows belongs to the session process. A relay says a word before
-it, by which it offers its own stdin and stdout; the session asks for them (`session/connection.py`).
+it, by which it offers its own stdin and stdout; the session asks for them (`session/connection.py`). So does the tunnel
+where a session may have a line, which asks for its stream (`carried.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from .. import PROTOCOL, frames, proof
 from ..descriptors import close_quietly
 from ..hints import TYPE_CHECKING, Any, Dict
 from ..relay import OFFER
+from ..tunnel import handover
 from . import opening
 from .control import Control
 from .line import Line
@@ -50,7 +52,7 @@ class Greeting:
         self._fd = fd
         self._nonce = proof.new_nonce()
         self._data = bytearray()
-        self._is_offered = False  # what lies behind a relay
+        self._offer = b""  # of a relay, or of the tunnel
         self.decided = False
         self._timer = supervisor.loop.after(_PATIENCE, self.drop)
         supervisor.loop.add(fd, READ, self._on_readable)
@@ -80,8 +82,8 @@ class Greeting:
                 if not data:
                     return self.drop()
                 self._data += data
-                if self._data == OFFER and not self._is_offered:
-                    self._is_offered = True
+                if self._data in (OFFER, handover.OFFER) and not self._offer:
+                    self._offer = bytes(self._data)
                     self._data.clear()
         except BlockingIOError:
             return None
@@ -166,7 +168,7 @@ class Greeting:
             if not session:
                 raise _not_a_role("the role `session` needs a session id")
             # where a line stands between host and session, the session's own connection has no relay
-            options["stdio"] = self._is_offered and self._supervisor.lingering is None
+            options["stdio"] = self._offer == OFFER and self._supervisor.lingering is None
             if options.get("adopt"):
                 self._take_up(session, request, result)
                 return
@@ -183,7 +185,8 @@ class Greeting:
 
     def _take_up(self, session: str, request: Any, result: Dict[str, Any]) -> None:
         lingering = self._supervisor.lingering
-        if lingering is None or not lingering.take_up(session, self._fd, request, result):
+        is_tunnelled = self._offer == handover.OFFER
+        if lingering is None or not lingering.take_up(session, self._fd, is_tunnelled, request, result):
             raise _not_a_role(f"there is no session {session} that waits to be adopted")
 
     def _open(self, wanted: opening.Wanted) -> None:
@@ -191,7 +194,8 @@ class Greeting:
             self._must_be_free(wanted.session, wanted.options)
             try:
                 if self._supervisor.lingering is not None:
-                    wanted.line = Line(self._supervisor, wanted.session, self._fd)
+                    is_tunnelled = self._offer == handover.OFFER
+                    wanted.line = Line(self._supervisor, wanted.session, self._fd, is_tunnelled)
                     wanted.connection = wanted.line.theirs
                 self._find_process(wanted)
             except OSError as error:  # no processes, descriptors or memory left

@@ -14,7 +14,7 @@ import json
 import re
 from collections import deque
 
-from ..frames import ProtocolError
+from ..frames import ProtocolError, scan
 from ..hints import Any, Deque, Dict, List, NamedTuple, Optional, Tuple
 
 _MOST = 1 << 20  # bytes of output
@@ -55,7 +55,7 @@ class Kept:
     """Of one session process."""
 
     def __init__(self) -> None:
-        self.request: Optional[Dict[str, Any]] = None  # what was asked last: `method`, `execution`, `id`, `memo` …
+        self._asked: Optional[Dict[str, Any]] = None  # the last request, as it came
         self.pending: Optional[Dict[str, Any]] = None  # what was asked, whose transaction waits
         self.is_answered = True
         self.number = 0  # the highest that a request had
@@ -69,16 +69,27 @@ class Kept:
 
     # -- what comes --------------------------------------------------------------------------------------------------
 
+    @property
+    def request(self) -> Optional[Dict[str, Any]]:
+        """What was asked last, as the next host is told of it: `method`, `execution`, `id`, `memo` …"""
+        if self._asked is None:
+            return None
+        return {"method": self._asked["method"], **_told_later(self._asked["params"])}
+
     def asked(self, message: Dict[str, Any]) -> None:
-        """A message of the host's passes."""
+        """A message of the host's passes; it is ours from now on."""
         params = message.get("params")
         if "method" not in message:
             self._said = deque(group for group in self._said if group.question != message.get("id"))
-        elif "id" in message and isinstance(params, dict):
+        elif "id" in message and type(params) is dict:
+            self._asked = message
+            if message["method"] == "execute":
+                params.pop("code", None)  # the rest is small
+            else:
+                message["params"] = params = _told_later(params)
             number = params.get("execution")
-            wanted = {name: params[name] for name in ("execution", "id", "memo", "target") if name in params}
-            self.request = {"method": message["method"], **wanted}
-            self.number = max(self.number, number if isinstance(number, int) else 0)
+            if type(number) is int and number > self.number:
+                self.number = number
             self.is_answered = False
             self._said.clear()
             self._told.clear()
@@ -86,30 +97,33 @@ class Kept:
 
     def is_busy_with(self, method: str) -> bool:
         """Whether that was asked and is not answered yet."""
-        return not self.is_answered and self.request is not None and self.request["method"] == method
+        return not self.is_answered and self._asked is not None and self._asked["method"] == method
 
     def said(self, frame: bytes) -> None:
         """A frame of the session's passes. Raises ProtocolError."""
-        self._group.append(frame)
-        self._group_size += len(frame)
-        if self._group_size > _LONGEST_GROUP:
-            raise ProtocolError("chunks that no message names")
-        if frame[0] >= 0x80:
+        size = len(frame)
+        group = [frame]
+        if self._group or frame[0] >= 0x80:
+            size += self._group_size
+            if size > _LONGEST_GROUP:
+                raise ProtocolError("chunks that no message names")
+            self._group += group
+            self._group_size = size
+            if frame[0] >= 0x80:
+                return
+            group, self._group, self._group_size = self._group, [], 0
+        if _ANSWER.match(frame, 0, _HEAD):
+            if not self.is_answered:  # a second answer is nobody's
+                self._answered(frame)
+                self._said.append(_Group(group, size, False))
             return
-        group, size = self._group, self._group_size
-        self._group, self._group_size = [], 0
-        head = frame[:_HEAD]
-        question = _QUESTION.match(head)
+        question = _QUESTION.match(frame, 0, _HEAD)
         if question is not None:
             self._said.append(_Group(group, size, False, question.group(1).decode("ascii", "replace")))
             if sum(1 for kept in self._said if kept.question is not None) > _MOST_QUESTIONS:
                 raise ProtocolError("questions without end")
-        elif _ANSWER.match(head):
-            if not self.is_answered:  # a second answer is nobody's
-                self._answered(frame)
-                self._said.append(_Group(group, size, False))
-        elif _OUTPUT.match(head):
-            text = _TEXT_AT.search(frame[: 4 * _HEAD])
+        elif _OUTPUT.match(frame, 0, _HEAD):
+            text = _TEXT_AT.search(frame, 0, 4 * _HEAD)
             at = int(text.group(1)) if text is not None else None
             if text is not None:
                 self._text_end = int(text.group(1)) + int(text.group(2))
@@ -119,10 +133,10 @@ class Kept:
 
     def _answered(self, frame: bytes) -> None:
         self.is_answered = True
-        request = self.request or {}
-        if request.get("method") == "execute" and _PENDING in frame:
-            self.pending = request
-        elif request.get("method") in _SETTLES:
+        method = self._asked["method"] if self._asked is not None else None
+        if method == "execute" and _PENDING in frame:
+            self.pending = self.request
+        elif method in _SETTLES:
             self.pending = None
 
     def told(self, notice: Notice) -> None:
@@ -171,6 +185,10 @@ class Kept:
         return next(texts, self._text_end), raw
 
 
+def _told_later(params: Dict[str, Any]) -> Dict[str, Any]:
+    return {name: params[name] for name in ("execution", "id", "memo", "target") if name in params}
+
+
 class Frames:
     """Cuts bytes into whole frames, and keeps what is not whole yet."""
 
@@ -196,6 +214,10 @@ class Frames:
         del rest[:start]
         return whole
 
+    def __len__(self) -> int:
+        """How much of a frame waits for its rest."""
+        return len(self._rest)
+
     def forget(self) -> None:
         """What is not whole will never be."""
         self._rest.clear()
@@ -204,7 +226,13 @@ class Frames:
 def parse(frame: bytes) -> Dict[str, Any]:
     """A message of the host's. Raises ProtocolError."""
     try:
-        message = json.loads(frame[4:])
+        text = str(frame[4:], "utf-8")
+        try:
+            message, end = scan(text, 0)
+        except StopIteration:
+            end = -1
+        if end != len(text):  # white space around it, or what is not JSON
+            message = json.loads(text)
     except (ValueError, RecursionError) as problem:
         raise ProtocolError(f"not JSON: {problem}") from None
     if not isinstance(message, dict):

@@ -82,7 +82,7 @@ class Lingering:
         """Who is here: sessions that can be taken up, and what hosts left behind."""
         return {"sessions": list(self.lines), "memos": self._memos}
 
-    def take_up(self, session: str, connection: int, request: Any, welcome: Dict[str, Any]) -> bool:
+    def take_up(self, session: str, connection: int, is_tunnelled: bool, request: Any, welcome: Dict[str, Any]) -> bool:
         """A host comes for a session; False: there is none, or somebody has it. Else the connection is ours."""
         line, supervisor = self.lines.get(session), self._supervisor
         if line is None or line.is_taken or supervisor.control is None:
@@ -97,7 +97,7 @@ class Lingering:
         }  # fmt: skip
         pid = record.pid if record is not None else last.get("pid", 0)
         welcome = {**welcome, "pid": pid, "adopted": adopted}
-        line.take_up(connection, frames.encode(frames.result(request, welcome)))
+        line.take_up(connection, is_tunnelled, frames.encode(frames.result(request, welcome)))
         for notice in notices:
             self._say_again(notice)
         if record is not None:

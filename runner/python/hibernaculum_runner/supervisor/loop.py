@@ -13,6 +13,8 @@ READ = select.EPOLLIN
 WRITE = select.EPOLLOUT
 HANG_UP = select.EPOLLRDHUP  # the other side will send no more (EPOLLHUP and EPOLLERR are always told)
 
+_AT_ONCE = 64  # events of one turn
+
 Work = Iterator[Optional[float]]
 Handler = Callable[[int], None]  # is given the epoll events
 
@@ -75,34 +77,29 @@ class Loop:
         """For ever. Only what is no `Exception` comes through."""
         poll, handlers = self._epoll.poll, self._handlers
         while True:
-            for fd, events in poll(self._patience() if self._timers or self._work else -1):
+            wait = self._run_timers() if self._timers else -1
+            if self._work:
+                self._run_slice()
+                wait = 0
+            for fd, events in poll(wait, _AT_ONCE):
                 handler = handlers.get(fd)  # an earlier handler of this turn may have removed it
                 if handler is not None:
                     try:
                         handler(events)
                     except Exception as error:
                         self.note(error)
-            if self._timers:
-                self._run_timers()
-            if self._work:
-                self._run_slice()
 
-    def _patience(self) -> float:
-        if self._work:
-            return 0
-        while self._timers and self._timers[0][2].action is None:
-            heapq.heappop(self._timers)
-        return max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else -1
-
-    def _run_timers(self) -> None:
-        now = time.monotonic()
-        while self._timers and self._timers[0][0] <= now:
-            action = heapq.heappop(self._timers)[2].action
+    def _run_timers(self) -> float:
+        """Those whose time has come; how long to wait for the next one, -1 where there is none."""
+        timers, now = self._timers, time.monotonic()
+        while timers and (timers[0][0] <= now or timers[0][2].action is None):
+            action = heapq.heappop(timers)[2].action
             if action is not None:
                 try:
                     action()
                 except Exception as error:
                     self.note(error)
+        return max(0.0, timers[0][0] - now) if timers else -1
 
     def _run_slice(self) -> None:
         work = self._work.popleft()

@@ -28,6 +28,22 @@ class Outbox:
             self._pieces.append(piece)
             self.queued += len(piece)
 
+    def write(self, piece: Piece) -> bool:
+        """`push` and `flush` of one; whether nothing waits now."""
+        if not self._pieces:  # the common case: it goes at once
+            try:
+                written = os.write(self.fd, piece)
+            except BlockingIOError:
+                written = 0
+            except OSError:
+                return True
+            if written == len(piece):
+                return True
+            piece = memoryview(piece)[written:]
+        self._pieces.append(piece)
+        self.queued += len(piece)
+        return False
+
     def flush(self) -> None:
         """Writes what the descriptor takes. Of one that is gone, the next read tells."""
         pieces = self._pieces

@@ -10,4 +10,5 @@ start.py      binds the port, forks the keeper, waits until the supervisor is re
 server.py     what there is: links, streams, and the end when no host has come for too long
 link.py       one WebSocket: upgrade.py reads the request, frames.py the frames, greeting.py proves who it is
 stream.py     one stream: the replay buffer, the two offsets, the supervisor's socket
+handover.py   how a session's stream goes over to the supervisor, where that stands in its way anyhow
 """

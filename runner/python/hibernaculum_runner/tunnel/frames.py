@@ -6,6 +6,8 @@ boundaries, so nothing is put together, and a message may be of any length.
 
 from __future__ import annotations
 
+import struct
+
 from ..hints import Iterator, List, NamedTuple, Optional, Tuple
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -15,6 +17,9 @@ _CONTROL_LIMIT = 125
 _KNOWN = (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG)
 _WHOLE_BINARY = 128 | BINARY  # the first byte of one
 _SHORT_HEAD = 6  # of a client's frame of up to 125 bytes: its kind, its length, its mask
+_MIDDLE_HEAD = 8  # of one of up to 64 KiB, whose second byte is this:
+_MASKED_MIDDLE = 128 | 126
+_HEAD = struct.Struct(">BBH").unpack_from
 _PIECE = 64 << 10
 _ONES = int.from_bytes(b"\x01\x00\x00\x00" * (_PIECE // 4), "little")
 
@@ -47,27 +52,34 @@ class Decoder:
         self._in_payload = False
 
     def feed(self, data: bytes) -> List[Message]:
-        payload = self._whole(data)
+        payload = self.whole(data)
         if payload is not None:
             return [Message(BINARY, payload)]
         return list(self._messages(data))
 
-    def _whole(self, data: bytes) -> Optional[bytes]:
+    def is_between_messages(self) -> bool:
+        """Whether all that was begun is whole."""
+        return not (self._in_payload or self._head or self._open)
+
+    def whole(self, data: bytes) -> Optional[bytes]:
         """The payload of `data`, where it is one binary message that is neither empty nor long, and nothing else.
 
         That is the common case; whatever is not quite so goes the long way.
         """
-        if self._in_payload or self._head or self._open != CONTINUATION or len(data) <= _SHORT_HEAD:
+        size = len(data)
+        if size < _MIDDLE_HEAD or self._in_payload or self._head or self._open:
             return None
-        first, second = data[0], data[1]
-        if first != _WHOLE_BINARY or not 128 < second < 255:  # another kind, a part, not masked; empty, or long
+        first, second, length = _HEAD(data)
+        at = _MIDDLE_HEAD
+        if second != _MASKED_MIDDLE:
+            length, at = second - 128, _SHORT_HEAD  # (less than there is, where it is not masked)
+        elif length < 126:
             return None
-        length, at = second & 127, _SHORT_HEAD
-        if length == 126:
-            length, at = int.from_bytes(data[2:4], "big"), _SHORT_HEAD + 2
-        if length != len(data) - at or (at > _SHORT_HEAD and length < 126):
+        if length != size - at or first != _WHOLE_BINARY or second == 255:
             return None
-        return unmasked(data[at:], data[at - 4 : at])
+        # an exclusive or, as in `unmasked`
+        key = int.from_bytes((data[at - 4 : at] * (length // 4 + 1))[:length], "little")
+        return (int.from_bytes(data[at:], "little") ^ key).to_bytes(length, "little")
 
     def _messages(self, data: bytes) -> Iterator[Message]:
         at = 0

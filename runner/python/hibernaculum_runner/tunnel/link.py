@@ -11,30 +11,35 @@ import socket
 from collections import deque
 
 from .. import proof
-from ..hints import TYPE_CHECKING, Any, Deque, Dict, Optional
+from ..hints import TYPE_CHECKING, Any, Deque, Dict, Optional, Union
 from ..supervisor.loop import READ, WRITE, Timer
 from . import frames, greeting, upgrade
 from .frames import BINARY, CLOSE, PING, PONG, TEXT, BreachError
 from .stream import Stream
 
 if TYPE_CHECKING:
+    from ..supervisor.carried import Carried
     from .server import Server
 
 _GREETING_SECONDS = 10
 _SILENCE_SECONDS = 60  # the host pings every 20
 _READ = 64 << 10
 _SMALL = 4 << 10  # payloads that are copied together with their head
+_MIDDLE_HEAD = frames.head(BINARY, 126)[:2]  # of a payload whose length takes two bytes
 
 
 class Link:
-    def __init__(self, server: Server, connection: socket.socket) -> None:
+    def __init__(
+        self, server: Union[Server, Carried], connection: socket.socket, greeter: Optional[Server] = None
+    ) -> None:
+        """One without a greeter has proven itself: in the tunnel, where it was a link that has been `given_away`."""
         self._server = server
+        self._greeter = greeter  # until it has proven itself
         self._socket = connection
         self._head = b""
-        self._decoder: Optional[frames.Decoder] = None
+        self._decoder: Optional[frames.Decoder] = None if greeter is not None else frames.Decoder()
         self._nonce = proof.new_nonce()
         self.stream: Optional[Stream] = None
-        self._greeted = False
         self._out: Deque[memoryview] = deque()
         self._is_writing = False
         self._last = False  # what is in `_out` is the last
@@ -42,14 +47,23 @@ class Link:
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server.loop.add(connection.fileno(), READ, self._on_socket)
-        self._timer: Timer = server.loop.after(_GREETING_SECONDS, self._is_silent)
+        patience = _SILENCE_SECONDS if greeter is None else _GREETING_SECONDS
+        self._timer: Timer = server.loop.after(patience, self._is_silent)
 
     def send_binary(self, data: bytes) -> None:
-        head = frames.head(BINARY, len(data))
-        if len(data) <= _SMALL:
-            self._send(head + data)
+        size = len(data)
+        if 125 < size <= _SMALL and not (self._out or self._last):  # the common case
+            message = _MIDDLE_HEAD + size.to_bytes(2, "big") + data
+            try:
+                sent = self._socket.send(message)
+            except OSError:  # no room, or it ended: told as of any other message
+                sent = 0
+            if sent < len(message):
+                self._send(message[sent:])
+        elif size <= _SMALL:
+            self._send(frames.head(BINARY, size) + data)
         else:
-            self._send(head)
+            self._send(frames.head(BINARY, size))
             self._send(data)
 
     def send_text(self, told: Dict[str, Any]) -> None:
@@ -60,21 +74,38 @@ class Link:
         self.stream = None
         self._end(frames.GOING_AWAY, "the stream goes on elsewhere")
 
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
     def close(self) -> None:
         """At once. The stream, if there is one, waits for the next WebSocket."""
         if self._socket.fileno() >= 0:
-            self._timer.cancel()
-            self._server.loop.remove(self._socket.fileno())
+            self._leave()
             self._socket.close()
-            if self.stream is not None:
-                self.stream.detach(self)
-            self._server.link_ended(self)
+
+    def _leave(self) -> None:
+        self._timer.cancel()
+        self._server.loop.remove(self._socket.fileno())
+        if self.stream is not None:
+            self.stream.detach(self)
+        self._server.link_ended(self)
+
+    def given_away(self) -> Optional[socket.socket]:
+        """The connection, which another process goes on with; the caller closes it here. None where a message stands
+        half in it: then it is closed, as if it had broken.
+        """
+        if self._out or self._last or self._decoder is None or not self._decoder.is_between_messages():
+            self.close()
+            return None
+        self.stream, self._last = None, True
+        self._leave()
+        return self._socket
 
     def _on_socket(self, events: int) -> None:
         if events & WRITE:
             self._flush()
-        if not events & ~WRITE or self._socket.fileno() < 0:
-            return
+            if not events & ~WRITE or self._socket.fileno() < 0:
+                return
         try:
             data = self._socket.recv(_READ)
         except BlockingIOError:
@@ -86,7 +117,12 @@ class Link:
             return
         self._heard = True
         try:
-            self._take(data)
+            stream = self.stream
+            payload = self._decoder.whole(data) if stream is not None and self._decoder is not None else None
+            if payload is not None and stream is not None:  # the common case
+                stream.take(payload)
+            else:
+                self._take(data)
         except BreachError as breach:
             self._end(breach.code, str(breach))
 
@@ -130,8 +166,8 @@ class Link:
         return rest
 
     def _on_text(self, text: bytes) -> None:
-        if not self._greeted:
-            self._on_hello(text)
+        if self._greeter is not None:
+            self._on_hello(self._greeter, text)
             return
         if self.stream is None:
             raise BreachError(frames.POLICY, "no stream was named")
@@ -151,22 +187,22 @@ class Link:
         else:
             raise BreachError(frames.PROTOCOL_ERROR, "an unknown message")
 
-    def _on_hello(self, text: bytes) -> None:
-        hello = greeting.read(text, self._nonce, self._server.secret)
+    def _on_hello(self, server: Server, text: bytes) -> None:
+        hello = greeting.read(text, self._nonce, server.secret)
         if hello is None:
-            self._refuse("who says this does not know the secret")
+            self.refuse("who says this does not know the secret")
             return
-        self._greeted = True
-        self._server.host_came()
-        reply = {
-            "received": 0, "proof": hello.answer, "ready": self._server.ready, "had_host": self._server.had_host,
-        }  # fmt: skip
+        self._greeter = None
+        server.host_came()
+        reply = {"received": 0, "proof": hello.answer, "ready": server.ready, "had_host": server.had_host}
         if hello.stream:
             try:
-                stream = self._server.stream(hello.stream, hello.is_new)
+                stream = server.stream(hello.stream, hello.is_new)
+                if stream.hand(self, hello.received, reply):
+                    return
                 stream.attach(self, hello.received)
             except (LookupError, OSError, BreachError) as error:
-                self._refuse(f"the stream cannot go on: {error}")
+                self.refuse(f"the stream cannot go on: {error}")
                 return
             self.stream = stream
             reply["received"] = stream.received
@@ -177,12 +213,13 @@ class Link:
         self._timer.cancel()
         self._timer = self._server.loop.after(_SILENCE_SECONDS, self._is_silent)
 
-    def _refuse(self, why: str) -> None:
+    def refuse(self, why: str) -> None:
+        """In answer to its hello."""
         self.send_text({"refused": why})
         self._end(frames.POLICY)
 
     def _is_silent(self) -> None:
-        if not self._heard or not self._greeted or self._last:
+        if not self._heard or self._greeter is not None or self._last:
             self.close()
             return
         self._heard = False

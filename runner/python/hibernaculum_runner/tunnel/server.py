@@ -13,7 +13,7 @@ from collections import deque
 from ..hints import Any, Deque, Dict, NoReturn, Optional, Set
 from ..supervisor.loop import READ, Loop, Timer
 from .link import Link
-from .stream import Stream
+from .stream import Pumped
 
 _LINKS = 512
 _STREAMS = 256
@@ -23,15 +23,23 @@ _LAST_WORDS_SECONDS = 10
 
 class Server:
     def __init__(
-        self, listener: socket.socket, secret: bytes, supervisor: str, window: float, ready: Dict[str, Any]
+        self,
+        listener: socket.socket,
+        secret: bytes,
+        supervisor: str,
+        window: float,
+        ready: Dict[str, Any],
+        hands_over: bool = False,
     ) -> None:
+        """`hands_over` where the supervisor may take streams over."""
         self.loop = Loop()
         self.secret = secret
         self.ready = ready
         self._supervisor = supervisor
         self._window = window
+        self._hands_over = hands_over
         self._links: Set[Link] = set()
-        self._streams: Dict[str, Stream] = {}
+        self._streams: Dict[str, Pumped] = {}
         self._closed: Deque[str] = deque(maxlen=_REMEMBERED)
         self._host = ""  # that had the last stream
         self._alone: Optional[Timer] = None
@@ -60,10 +68,13 @@ class Server:
 
     def link_ended(self, link: Link) -> None:
         self._links.discard(link)
-        if not any(stream.link for stream in self._streams.values()):
+        self._look_for_host()
+
+    def _look_for_host(self) -> None:
+        if not any(stream.is_carried for stream in self._streams.values()):
             self._lost_host()
 
-    def stream(self, name: str, is_new: bool) -> Stream:
+    def stream(self, name: str, is_new: bool) -> Pumped:
         """The stream of that name; made where it is new. A hello whose answer was lost is said again: no error.
 
         Raises LookupError where it is not there any more, OSError where the supervisor is not.
@@ -75,7 +86,8 @@ class Server:
             self._make_way(name.rpartition("-")[0])
             if len(self._streams) >= _STREAMS:
                 raise LookupError(f"there are {_STREAMS} already")
-            stream = Stream(name, self.loop, self._supervisor, self._window, self._stream_ended)
+            on_uncarried = self._look_for_host if self._hands_over else None
+            stream = Pumped(name, self.loop, self._supervisor, self._window, self._stream_ended, on_uncarried)
             self._streams[name] = stream
         return stream
 
@@ -83,13 +95,13 @@ class Server:
         """For a stream of that host. LookupError while another is there; what one that is gone left is over."""
         if host == self._host:
             return
-        if any(stream.link for stream in self._streams.values()):
+        if any(stream.is_carried for stream in self._streams.values()):
             raise LookupError("another host has this sandbox")
         for stream in list(self._streams.values()):
             stream.close()
         self._host = host
 
-    def _stream_ended(self, stream: Stream) -> None:
+    def _stream_ended(self, stream: Pumped) -> None:
         self._streams.pop(stream.name, None)
         self._closed.append(stream.name)
 
@@ -102,7 +114,7 @@ class Server:
             if len(self._links) >= _LINKS:
                 connection.close()
             else:
-                self._links.add(Link(self, connection))
+                self._links.add(Link(self, connection, self))
 
     def _lost_host(self) -> None:
         if self._alone is None:

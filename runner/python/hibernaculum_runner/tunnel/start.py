@@ -66,7 +66,8 @@ def _serve(listener: socket.socket, boot: Dict[str, Any], lifeline: int, told: i
     if ready is None:
         os._exit(1)
     window = boot["tunnel"]["window_ms"] / 1000
-    Server(listener, bytes.fromhex(boot["secret"]), boot["socket"], window, ready).serve(lifeline)
+    secret, lingers = bytes.fromhex(boot["secret"]), boot["linger_ms"] > 0
+    Server(listener, secret, boot["socket"], window, ready, hands_over=lingers).serve(lifeline)
 
 
 def _first_word(told: int) -> Tuple[bytes, Any]:
