@@ -86,11 +86,17 @@ impl Den {
         let scene = Scene::new();
         let store = Arc::new(SlowStore(Store::directory(scene.path().join("store")).unwrap()));
         let backend = scene.builder().checkpoint_store(Arc::clone(&store) as _).build().unwrap();
-        // The process that sessions are cloned from is there before the first, and counts from the beginning.
+        // The process that sessions are cloned from is there before the first, and a clone in reserve a moment later:
+        // both count from the beginning.
         let spec = scene.spec().env("HIBERNACULUM_ZYGOTE", "first").build().unwrap();
         let sandbox = within(Sandbox::create(&backend, spec)).await.unwrap();
         let session = within(sandbox.session()).await.unwrap();
-        let processes = scene.processes().len();
+        let processes = ["keeper", "supervisor", "zygote", "session", "reserve"].len();
+        until("a clone is in reserve", || {
+            let found = scene.processes();
+            if found.len() == processes { Ok(()) } else { Err(format!("{found:?}")) }
+        })
+        .await;
         Self { scene, store, backend, sandbox, session, processes, files: None }
     }
 
