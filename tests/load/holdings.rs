@@ -29,7 +29,11 @@ impl Holdings {
         in_time(session.close()).await.unwrap();
         until(|| parent(process).is_none(), || format!("process {process} of a closed session is there"))
             .await;
-        Self::of(supervisor)
+        // What the next session is cloned from, and the clone in reserve, come a moment after the second one.
+        let there = ["supervisor", "zygote", "reserve"];
+        let held = || Self::of(supervisor);
+        until(|| held().processes == there.len(), || format!("{there:?} are not there: {:?}", held())).await;
+        held()
     }
 
     fn of(supervisor: u32) -> Self {
