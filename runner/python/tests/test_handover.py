@@ -79,6 +79,8 @@ class Pump(threading.Thread):
                     client.send(frames.BINARY, data)
                 else:
                     client.say(**({"close": True} if self.closes else {"eof": len(self.sent)}))
+                    while self.closes and client.message()[0] != frames.CLOSE:
+                        pass  # until it has been heard
                     return False
             if client.sock in ready:
                 if not whole(client.data):
