@@ -1,13 +1,14 @@
 //! How soon there is a session.
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use hibernaculum::SandboxSpec;
+use tokio::time::sleep;
 
 use super::{Bound, Figure, PANDAS, Taken, Unit, contest, need_pandas};
 use crate::bench::Bench;
 use crate::floor::{self, Floor, Mode};
+use crate::product::Product;
 use crate::trouble::Trouble;
 
 pub(super) const COLD_START: Figure = Figure {
@@ -68,11 +69,11 @@ fn session(bench: &Bench, modules: &[&str], rest: Duration) -> Result<Taken, Tro
     let taken = contest(
         60,
         || {
-            thread::sleep(rest);
+            idle(&product, rest);
             Ok(product.session()?)
         },
         || {
-            thread::sleep(rest);
+            idle(&product, rest);
             let start = Instant::now();
             floor.ask("")?;
             Ok(start.elapsed())
@@ -80,4 +81,10 @@ fn session(bench: &Bench, modules: &[&str], rest: Duration) -> Result<Taken, Tro
     );
     product.close()?;
     taken
+}
+
+fn idle(product: &Product, rest: Duration) {
+    if !rest.is_zero() {
+        product.block_on(async { sleep(rest).await });
+    }
 }
