@@ -31,10 +31,10 @@ pub(crate) enum Order {
     Enlist { session: SessionId, inbox: mpsc::Sender<Told>, memo: Option<Value> },
     /// Have the sandbox keep something for another host.
     Remember { name: String, memo: Value },
-    /// SIGINT, for this execution only.
-    Interrupt { session: SessionId, execution: u64 },
-    /// SIGKILL.
-    Kill { session: SessionId, reason: &'static str },
+    /// SIGINT, for this execution of that process only.
+    Interrupt { session: SessionId, execution: u64, pid: Option<u32> },
+    /// SIGKILL, for that process only.
+    Kill { session: SessionId, reason: &'static str, pid: Option<u32> },
     /// End the session with all its processes, and say when it is done. Its actor is told no more.
     Close { session: SessionId, done: oneshot::Sender<()> },
     /// Forward what this execution prints and does not send.
@@ -198,12 +198,12 @@ impl Control {
                 rpc::notification(&Remember { name, memo })
             }
             Order::Release => return Ok(()),
-            Order::Interrupt { session, execution } => {
-                rpc::notification(&Interrupt { session: session.to_string(), execution })
+            Order::Interrupt { session, execution, pid } => {
+                rpc::notification(&Interrupt { session: session.to_string(), execution, pid })
             }
-            Order::Kill { session, reason } => {
+            Order::Kill { session, reason, pid } => {
                 let id = self.pending.insert(Waiter::Nobody);
-                rpc::request(id, &Kill { session: session.to_string(), reason: reason.to_owned() })
+                rpc::request(id, &Kill { session: session.to_string(), reason: reason.to_owned(), pid })
             }
             Order::Close { session, done } => {
                 let session = session.to_string();

@@ -111,6 +111,17 @@ async fn who_waits_for_output_that_never_comes_is_killed_and_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_connection_that_is_reset_breaks_no_protocol() {
+    let backend: Arc<dyn Backend> = Arc::new(Engine::new(Scripted { lie: Lie::None }).unwrap());
+    let sandbox = Sandbox::create(&backend, SandboxSpec::default()).await.unwrap();
+    let session = sandbox.session().await.unwrap();
+    let died = run(&session, "reset").await.unwrap();
+    assert_eq!((died.status(), died.state()), (Status::Crashed, &StateAfter::Lost));
+    assert_eq!(died.crash(), Some(&CrashCause::Signal { signal: 9, name: "SIGKILL".to_owned() }));
+    assert_eq!(ended(&session, "1 + 1").await.unwrap().as_deref(), Some("2"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_host_that_reads_no_further_still_notices_what_it_waits_for() {
     // Ten times as much as the host keeps of it.
     is_caught(&["!megabyte"; 32]).await;

@@ -1,8 +1,12 @@
 //! A runner in Rust, over in-memory streams: it answers what its script says, and breaks whatever promise a test wants broken.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
@@ -13,7 +17,7 @@ use hibernaculum_engine::wire::messages::{
 };
 use hibernaculum_engine::wire::{Frame, FrameCodec, Id, Incoming, Nonce, Secret, handshake, rpc};
 use hibernaculum_engine::{Boot, ByteStream, Place, Provider, Ready, Role};
-use tokio::io::{AsyncWriteExt as _, DuplexStream};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf};
 use tokio::sync::mpsc;
 use tokio_util::codec::Framed;
 
@@ -58,6 +62,8 @@ struct Shared {
     has_host: AtomicBool,
     /// Whether the place has ended.
     is_over: AtomicBool,
+    /// Whether connections that end are reset.
+    resets: AtomicBool,
 }
 
 /// How many messages of a session control tells at once: more than wait for an actor.
@@ -100,8 +106,9 @@ impl Place for ScriptedPlace {
     async fn connect(&self, _role: Role) -> Result<Box<dyn ByteStream>, Error> {
         let (ours, theirs) = tokio::io::duplex(64 << 10);
         let (secret, lie, shared) = (self.secret.clone(), self.lie, Arc::clone(&self.shared));
+        let stream = Resettable { inner: ours, shared: Arc::clone(&shared) };
         tokio::spawn(serve(Framed::new(theirs, FrameCodec::default()), secret, lie, shared));
-        Ok(Box::new(ours))
+        Ok(Box::new(stream))
     }
 
     async fn stop(&self) {
@@ -136,6 +143,42 @@ impl ScriptedPlace {
     /// What ends its control alone.
     pub(crate) fn control(&self) -> ControlEnd {
         ControlEnd(Arc::clone(&self.shared))
+    }
+}
+
+/// A stream whose end may be a reset, as the kernel has it where the other side left something unread.
+struct Resettable {
+    inner: DuplexStream,
+    shared: Arc<Shared>,
+}
+
+impl AsyncRead for Resettable {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        let is_end = matches!(polled, Poll::Ready(Ok(()))) && buffer.filled().len() == before;
+        if is_end && self.shared.resets.load(Ordering::Relaxed) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Resettable {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, data)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
 
@@ -271,7 +314,7 @@ async fn serve_session(mut wire: Wire, session: String, shared: &Shared) {
                     continue;
                 }
                 (Some(Signal::Interrupt), _) => continue,
-                (Some(Signal::Kill(reason)), _) => return die(shared, session, running.as_ref(), reason),
+                (Some(Signal::Kill(reason)), _) => return die(shared, session, running.as_ref(), Some(reason)),
                 (Some(Signal::Close) | None, _) => return,
             },
             message = wire.next() => message,
@@ -320,8 +363,15 @@ async fn serve_session(mut wire: Wire, session: String, shared: &Shared) {
             }
             "another died" => {
                 // Told late, of a process that this one has replaced.
-                tell_death(shared, session.clone(), None, "timeout".to_owned(), 2);
+                tell_death(shared, session.clone(), None, Some("timeout".to_owned()), 2);
                 let _ = wire.send(answer(&execute, Status::Completed, Some("'alive'"))).await;
+            }
+            "reset" => {
+                shared.resets.store(true, Ordering::Relaxed);
+                drop(wire);
+                // Its end is seen before anybody tells of its death.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                return die(shared, session, Some(&execute), None);
             }
             "garbage" => drop(wire.send(Frame::Message(Bytes::from_static(b"}{"))).await),
             "hang up" => {
@@ -373,21 +423,21 @@ async fn outlive(
 ) {
     while let Some(signal) = signals.recv().await {
         if let Signal::Kill(reason) = signal {
-            return die(shared, session, running, reason);
+            return die(shared, session, running, Some(reason));
         }
     }
 }
 
-fn die(shared: &Shared, session: String, running: Option<&Execute>, reason: String) {
+fn die(shared: &Shared, session: String, running: Option<&Execute>, reason: Option<String>) {
     shared.sessions.lock().unwrap().remove(&session);
     tell_death(shared, session, running, reason, 1);
 }
 
-fn tell_death(shared: &Shared, session: String, running: Option<&Execute>, reason: String, pid: u32) {
+fn tell_death(shared: &Shared, session: String, running: Option<&Execute>, by: Option<String>, pid: u32) {
     let died = Died {
         session,
         execution: running.map_or(0, |execute| execute.execution),
-        cause: Cause::Signal { signal: 9, name: "SIGKILL".into(), by: Some(reason) },
+        cause: Cause::Signal { signal: 9, name: "SIGKILL".into(), by },
         state: State::Lost,
         raw: [0; 2],
         text_pos: 0,

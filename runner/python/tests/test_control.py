@@ -130,6 +130,19 @@ class ControlTest(unittest.TestCase):
         self.assertEqual((died["execution"], died["state"], died["pid"]), (1, "lost", session.pid))
         session.connection.read_to_end()
 
+    def test_what_is_said_of_another_process_hits_nobody(self) -> None:
+        session = self.host.session()
+        session.begin("import time\ntime.sleep(60)")
+        eventually(lambda: self.host.stats()["sessions"][session.name]["execution"] == 1, "it runs")
+        control, name = self.host.control, session.name
+        for pid in (session.pid + 1, 0, -1, "1", 1 << 60, [session.pid]):
+            self.assertFalse(control.request("interrupt", session=name, execution=1, pid=pid)["delivered"])
+            self.assertFalse(control.request("kill", session=name, reason="timeout", pid=pid)["delivered"])
+        self.assertTrue(control.request("interrupt", session=name, execution=1, pid=session.pid)["delivered"])
+        self.assertEqual(session.connection.answer(1)["status"], "interrupted")
+        self.assertTrue(control.request("kill", session=name, reason="timeout", pid=session.pid)["delivered"])
+        self.assertEqual(control.notice("died", session=name)["cause"]["by"], "timeout")
+
     def test_close_ends_a_session_without_a_death_even_while_it_runs_or_stands_still(self) -> None:
         for code in ("1", "while True: pass", "import os\nos.kill(os.getpid(), 19)"):
             session = self.host.session()

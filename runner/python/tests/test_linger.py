@@ -349,6 +349,69 @@ class DeadTest(LingerCase):
         again, _adopted = self.next_host(again)
         self.assertEqual(again.value("x"), [1])
 
+    def test_what_was_mended_before_is_told_as_if_it_were_now(self) -> None:
+        session = self.host.session()
+        session.execute("x = [1]")
+        session.begin("import os\nprint('last words'); os.write(2, b'raw'); x.append(2); os._exit(7)", guard=True)
+        self.assertEqual(self.host.control.notice("died", session=session.name)["state"], "guarded")
+        mended = self.host.session(session.name)
+        for _another_host in range(2):
+            again = self.told_dead(session, "guarded")
+            self.assertEqual(again.hello["restored"], {"from": "guard", "ended": 0})
+            self.assertEqual(again.hello["pid"], mended.hello["pid"])
+        self.assertEqual(again.value("x"), [1])
+        again, adopted = self.next_host(again)
+        self.assertTrue(adopted["answered"])
+        self.assertEqual(again.value("x"), [1])
+
+    def test_what_was_lost_before_is_told_and_the_process_that_followed_is_found(self) -> None:
+        session = self.host.session()
+        session.begin("import os\nprint('last words'); os.write(2, b'raw'); os._exit(7)")
+        self.assertEqual(self.host.control.notice("died", session=session.name)["state"], "lost")
+        fresh = self.host.session(session.name)
+        again = self.told_dead(session, "lost")
+        self.assertNotIn("restored", again.hello)
+        self.assertEqual(again.hello["pid"], fresh.hello["pid"])
+        self.assertEqual(again.value("1"), 1)
+
+    def test_who_follows_may_die_too_and_is_followed(self) -> None:
+        session = self.host.session()
+        session.begin("import os\nprint('last words'); os.write(2, b'raw'); os._exit(7)")
+        self.host.control.notice("died", session=session.name)
+        fresh = self.host.session(session.name)
+        self.lose()
+        os.kill(fresh.pid, signal.SIGKILL)
+        eventually(lambda: not is_alive(fresh.pid), "the one that followed died")
+        again = self.told_dead(session, "lost")
+        self.assertNotEqual(again.hello["pid"], fresh.hello["pid"])
+        self.assertEqual(again.value("1"), 1)
+
+    def test_a_process_that_nobody_was_told_of_is_found_by_nobody(self) -> None:
+        session = self.host.session()
+        session.begin("import os\nos._exit(7)")
+        self.host.control.notice("died", session=session.name)
+        self.host.session(session.name)
+        with self.assertRaises(RefusedError):
+            self.host.session(session.name)
+        self.lose()
+        self.come()
+        with self.assertRaises(RefusedError):
+            self.host.session(session.name)
+
+    def told_dead(self, session: Session, state: str) -> Session:
+        """The next host, to which the session's end is told; the process that follows."""
+        self.lose()
+        self.come()
+        connection = self.host.connect("session", session.name, options={"adopt": True})
+        connection.read_to_end()
+        died = self.host.control.notice("died", session=session.name)
+        self.assertEqual((died["cause"], died["state"]), ({"exit": 7}, state))
+        self.assertEqual(died["pid"], connection.welcome["pid"])
+        text = self.host.control.notice("text", session=session.name)
+        self.assertEqual((text["text"], text["pos"]), ("last words\n", connection.welcome["adopted"]["text"]))
+        connection.close()
+        return self.host.session(session.name)
+
     def test_a_rollback_after_an_adoption_keeps_the_new_connection(self) -> None:
         session = self.host.session()
         session.execute("x = [1]")
@@ -360,6 +423,9 @@ class DeadTest(LingerCase):
         self.assertEqual(session.connection.answer(2)["transaction"], "rolled_back")
         self.host.control.notice("restored", session=session.name)
         self.assertEqual(session.value("x"), [1])
+        # who has not heard yet that another process goes on means the session all the same
+        killed = self.host.control.request("kill", session=session.name, reason="timeout", pid=session.pid)
+        self.assertTrue(killed["delivered"])
 
 
 class HalfSaidTest(LingerCase):

@@ -8,6 +8,7 @@ use hibernaculum_core::{
     ByteSize, CheckpointKind, CheckpointRequest, HostLoss, SandboxId, TransactionPolicy, TransactionScope,
 };
 
+use super::guard::Mended as _;
 use crate::prelude::*;
 
 const LINGER: Need = Need::Feature(Feature::Linger);
@@ -24,6 +25,8 @@ cases! { "adoption":
     a_deadline_counts_on_without_a_host [LINGER, ATTACH, INTERRUPT],
     an_adopted_execution_can_be_interrupted [LINGER, ATTACH, INTERRUPT],
     a_crash_without_a_host_is_told_and_recovered [LINGER, ATTACH],
+    what_crashed_before_is_told [LINGER, ATTACH],
+    what_was_mended_before_is_told [LINGER, ATTACH, GUARD],
     a_guard_outlives_the_host [LINGER, ATTACH, GUARD],
     a_pending_transaction_outlives_the_host [LINGER, MEMORY],
     live_checkpoints_outlive_the_host [LINGER, LIVE],
@@ -206,6 +209,36 @@ async fn a_crash_without_a_host_is_told_and_recovered(cx: &Context) -> Outcome {
     told.expect_end(Status::Crashed, &StateAfter::Lost)?.expect_stdout("ready\nlast words\n")?;
     told.expect_crash(&CrashCause::Exit { code: 7 })?;
     session.run("1").await?.expect_value("1")?;
+    end(sandbox).await
+}
+
+async fn what_crashed_before_is_told(cx: &Context) -> Outcome {
+    let sandbox = lingering(cx).await?;
+    let session = sandbox.session().await?;
+    let run = session.run("import os\nprint('last words'); os.write(2, b'raw'); os._exit(7)").await?;
+    run.expect_end(Status::Crashed, &StateAfter::Lost)?;
+    let (execution, id) = (run.execution, session.keep());
+    let sandbox = next_host(cx, sandbox).await?;
+    let session = Session::of(cx.backend(), id);
+    let told = session.rejoin(&execution, 0).await?.finish().await?;
+    told.expect_end(Status::Crashed, &StateAfter::Lost)?.expect_crash(&CrashCause::Exit { code: 7 })?;
+    told.expect_stdout("last words\n")?.expect_stderr("raw")?;
+    session.run("1").await?.expect_value("1")?;
+    end(sandbox).await
+}
+
+async fn what_was_mended_before_is_told(cx: &Context) -> Outcome {
+    let sandbox = lingering(cx).await?;
+    let session = sandbox.session_with(SessionSpec::default().recovery(RecoveryPolicy::Guard)).await?;
+    session.run("x = [1]").await?.expect_completed()?;
+    let run = session.run("import os\nprint('last words'); x.append(2); os._exit(7)").await?;
+    run.expect_mended(Status::Crashed, &CrashCause::Exit { code: 7 })?;
+    let (execution, id) = (run.execution, session.keep());
+    let sandbox = next_host(cx, sandbox).await?;
+    let session = Session::of(cx.backend(), id);
+    let told = session.rejoin(&execution, 0).await?.finish().await?;
+    told.expect_mended(Status::Crashed, &CrashCause::Exit { code: 7 })?.expect_stdout("last words\n")?;
+    session.run("x").await?.expect_value("[1]")?;
     end(sandbox).await
 }
 

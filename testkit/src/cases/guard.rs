@@ -29,7 +29,7 @@ fn guarded() -> SessionSpec {
 }
 
 /// The result of an execution that was undone.
-trait Mended {
+pub(super) trait Mended {
     fn expect_mended(&self, status: Status, cause: &CrashCause) -> Result<&Self, Failure>;
 }
 
@@ -168,7 +168,7 @@ async fn an_answered_execution_is_never_undone_in_silence(cx: &Context) -> Outco
     let (session, other) = (cx.session_with(guarded()).await?, cx.session().await?);
     let code = "import os\nos.getpid()";
     for round in 0..10 {
-        let pid = session.run(code).await?.json().cloned().unwrap_or_default();
+        let pid = session.run(code).await?.expect_completed()?.json().cloned().unwrap_or_default();
         session.run(format!("x = {round}")).await?.expect_completed()?;
         other.run(format!("import os; os.kill({pid}, 9)")).await?.expect_completed()?;
         let next = session.run("globals().get('x')").await?;

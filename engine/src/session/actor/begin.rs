@@ -148,13 +148,24 @@ impl Actor {
         let Some(running) = &self.running else { return };
         running.job.ring.stop_waiting_for_readers();
         let (session, execution) = (self.parts.port.id(), running.number);
-        self.orders.push_back(Order::Interrupt { session, execution });
+        self.orders.push_back(Order::Interrupt { session, execution, pid: self.process_meant() });
         self.ladder = Instant::now().checked_add(self.parts.spec.grace);
     }
 
+    /// Has the session's process killed.
+    pub(super) fn order_kill(&mut self, reason: &'static str) {
+        let (session, pid) = (self.parts.port.id(), self.process_meant());
+        self.orders.push_back(Order::Kill { session, reason, pid });
+    }
+
+    /// The process that an order is about: one that follows it before the order arrives is left alone. While a connection is being made
+    /// that is whichever there is.
+    fn process_meant(&self) -> Option<u32> {
+        self.pid.filter(|_| !matches!(self.link, Link::Connecting(_)))
+    }
+
     fn kill(&mut self, stop: Stop) {
-        let (session, reason) = (self.parts.port.id(), stop.reason());
-        self.orders.push_back(Order::Kill { session, reason });
+        self.order_kill(stop.reason());
         self.ladder = Some(Instant::now() + KILL_WAIT);
         if let Some(running) = &self.running {
             running.job.ring.stop_waiting_for_readers();

@@ -56,7 +56,7 @@ use super::state::PendingTransaction;
 use crate::connection::Connection;
 use crate::sandbox::{Dial, Order, Told};
 use crate::wire::messages::{Display, Executed};
-use crate::wire::{Id, RpcError};
+use crate::wire::{Id, RpcError, WireError};
 
 /// An execution that lasts longer has its output forwarded.
 const WATCH_AFTER: Duration = Duration::from_millis(10);
@@ -381,8 +381,8 @@ impl Actor {
             }
             LinkEvent::Flushed => {}
             LinkEvent::Refused(error) => self.refused(error),
-            LinkEvent::Over(None) => self.parted(),
-            LinkEvent::Over(Some(error)) if error.is_torn() => self.parted(),
+            // A process that dies with something unread resets its connection.
+            LinkEvent::Over(None | Some(WireError::Stream(_) | WireError::Torn { .. })) => self.parted(),
             LinkEvent::Over(Some(error)) => self.violated(&error),
         }
     }

@@ -23,7 +23,6 @@ use tokio::time::Instant;
 
 use super::{Actor, KILL_WAIT};
 use crate::failure;
-use crate::sandbox::Order;
 use crate::session::job::{RunningJob, wall_clock};
 use crate::session::link::Link;
 use crate::session::machine::{Input, State, Stop};
@@ -180,8 +179,7 @@ impl Actor {
         if let Some(recovery) = &mut self.recovery {
             recovery.stage = Stage::Afresh;
         }
-        let (session, reason) = (self.parts.port.id(), "recovery");
-        self.orders.push_back(Order::Kill { session, reason });
+        self.order_kill("recovery");
         self.ladder = Some(Instant::now() + KILL_WAIT);
     }
 

@@ -11,6 +11,9 @@ pub struct Interrupt {
     pub session: String,
     /// The execution's number.
     pub execution: u64,
+    /// In which process: one that has followed it is left alone. Unset: in whichever there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
 }
 
 impl Notice for Interrupt {
@@ -36,6 +39,9 @@ pub struct Kill {
     pub session: String,
     /// Why, for [`Cause`](super::Cause): `deadline`, say.
     pub reason: String,
+    /// Which process: one that has followed it is left alone. Unset: whichever there is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
 }
 
 impl Call for Kill {

@@ -69,7 +69,7 @@ macro_rules! kinds {
             /// ```
             /// use hibernaculum_engine::wire::messages::{ControlNotice, Interrupt};
             ///
-            /// let notice = ControlNotice::Interrupt(Interrupt { session: "ses_1".into(), execution: 7 });
+            /// let notice = ControlNotice::Interrupt(Interrupt { session: "ses_1".into(), execution: 7, pid: None });
             /// assert_eq!(notice.method(), "interrupt");
             /// ```
             pub fn method(&self) -> Cow<'_, str> {

@@ -227,16 +227,16 @@ proptest! {
         (execution, at, raw, text_pos, password) in any::<(u64, u64, [u64; 2], u64, bool)>(),
         prompt in text(),
         answer in prop_oneof![text().prop_map(InputAnswer::Text), Just(InputAnswer::Eof)],
-        (session, reason) in any::<(String, String)>(),
+        (session, reason, pid) in any::<(String, String, Option<u32>)>(),
     ) {
         same_again(&execute)?;
         same_again(&Input { execution, prompt, password, at, raw, text_pos })?;
         same_again(&answer)?;
-        same_again(&Interrupt { session: session.clone(), execution })?;
+        same_again(&Interrupt { session: session.clone(), execution, pid })?;
         same_again(&Watch { session: session.clone(), execution })?;
         same_again(&Credit { session: session.clone(), bytes: at })?;
         same_again(&Close { session: session.clone() })?;
-        same_again(&Kill { session, reason })?;
+        same_again(&Kill { session, reason, pid })?;
     }
 
     #[test]

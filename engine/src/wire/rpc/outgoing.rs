@@ -12,7 +12,7 @@ use crate::wire::messages::{Call, Notice};
 /// ```
 /// use hibernaculum_engine::wire::{Frame, messages::Interrupt, rpc};
 ///
-/// let frame = rpc::request(5, &Interrupt { session: "ses_1".into(), execution: 7 })?;
+/// let frame = rpc::request(5, &Interrupt { session: "ses_1".into(), execution: 7, pid: None })?;
 /// let Frame::Message(json) = frame else { panic!() };
 /// assert_eq!(
 ///     &json[..],
@@ -33,7 +33,7 @@ pub fn request<C: Call>(id: impl Into<Id>, params: &C) -> Result<Frame, WireErro
 /// ```
 /// use hibernaculum_engine::wire::{Frame, messages::Interrupt, rpc};
 ///
-/// let frame = rpc::notification(&Interrupt { session: "ses_1".into(), execution: 7 })?;
+/// let frame = rpc::notification(&Interrupt { session: "ses_1".into(), execution: 7, pid: None })?;
 /// let Frame::Message(json) = frame else { panic!() };
 /// assert_eq!(&json[..], br#"{"jsonrpc":"2.0","method":"interrupt","params":{"session":"ses_1","execution":7}}"#);
 /// # Ok::<(), hibernaculum_engine::wire::WireError>(())

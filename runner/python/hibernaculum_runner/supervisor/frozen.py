@@ -235,7 +235,8 @@ class FrozenCopies:
         self._forget(guard)
         record.guard = record.killed_by = None
         record.gives_way = False
-        record.pid, record.left_behind = guard.pid, guard.children
+        record.became(guard.pid)
+        record.left_behind = guard.children
         supervisor.records[record.session] = supervisor.by_pid[guard.pid] = record
         self.expect_to_wake(record)
 

@@ -172,10 +172,13 @@ class Greeting:
             if options.get("adopt"):
                 self._take_up(session, request, result)
                 return
-            self._must_be_free(session, options)
             wanted = opening.Wanted(
                 session, self._fd, request, result, options, lambda error: self._give_up(wanted, _not_started(error))
             )
+            lingering = supervisor.lingering
+            if lingering is not None and lingering.succeed(wanted, self._offer == handover.OFFER):
+                return
+            self._must_be_free(session, options)
             # what an earlier session of that name left must be gone, or its end would take the new one along
             supervisor.sweeps.when_gone(session, lambda: self._open(wanted))
         elif role == "files":

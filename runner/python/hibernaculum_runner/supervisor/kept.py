@@ -95,6 +95,14 @@ class Kept:
             self._told.clear()
             self._said_output = self._told_output = 0
 
+    def is_blank(self) -> bool:
+        """Whether nothing was asked of that process, nor said by it, since it is there; but for its death."""
+        return self._asked is None and not self._said and all(notice.method == "died" for notice in self._told)
+
+    def tells_a_death(self) -> bool:
+        """Whether the process died, and its host was not the one that wanted it."""
+        return any(notice.method == "died" for notice in self._told)
+
     def is_busy_with(self, method: str) -> bool:
         """Whether that was asked and is not answered yet."""
         return not self.is_answered and self._asked is not None and self._asked["method"] == method

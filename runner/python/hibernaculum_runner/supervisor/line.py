@@ -49,7 +49,8 @@ class Line:
         self._host: Optional[Union[Direct, Carried]] = None
         self.kept = Kept()
         self.is_taken = True  # the host that is there now hears of this session
-        self._is_greeted = False  # whether the hello that made the process is answered
+        self._greets: Optional[Union[Direct, Carried]] = None  # the host whose hello made the process
+        self._is_greeted = False  # whether that hello is answered
         self._to_session = Outbox(self._inner)
         self._from_session, self._from_host = Frames(frames.MAX_FRAME), Frames(frames.MAX_FRAME)
         self._chunks: List[bytes] = []  # of the host's, which no message has named yet
@@ -58,7 +59,7 @@ class Line:
     def begin(self) -> None:
         """The session has a process."""
         self._supervisor.loop.add(self._inner, READ, self._on_session)
-        self._host = self._host_at(*self._connection)
+        self._host = self._greets = self._host_at(*self._connection)
 
     def give_up(self) -> None:
         """There will be no process; the host's connection stays the caller's."""
@@ -115,12 +116,13 @@ class Line:
         host, kept = self._host, self.kept
         try:
             for frame in self._from_session.feed(data):
-                if host is not None:  # who waits for it need not wait until it is kept
+                # who waits for it need not wait until it is kept; a greeting is nobody else's
+                if host is not None and (self._is_greeted or host is self._greets):
                     host.say(frame)
                 if self._is_greeted:
                     kept.said(frame)
                 else:
-                    self._is_greeted = True
+                    self._is_greeted, self._greets = True, None
         except frames.ProtocolError as problem:
             record = self._supervisor.records.get(self._session)
             if record is not None:

@@ -9,6 +9,7 @@ from .interrupting import interrupt
 
 if TYPE_CHECKING:
     from .control import Control
+    from .record import Record
     from .service import Supervisor
 
 _LARGEST = 1 << 53
@@ -63,19 +64,28 @@ def _refuse(control: Control, request: Any, number: int, what: str, why: str) ->
 
 def _interrupt(call: Call) -> None:
     record = call.supervisor.records.get(call.params["session"])
-    delivered = record is not None and not record.ending
+    delivered = record is not None and not record.ending and _is_meant(record, call)
     if record is not None and delivered:
         delivered = interrupt(call.supervisor, record, call.params["execution"])
     call.answer({"delivered": delivered})
 
 
+def _is_meant(record: Record, call: Call) -> bool:
+    """Whether the process is that of which the host speaks: what it says of a dead one may come after a fresh one has."""
+    pid = call.params.get("pid")
+    return pid is None or pid in record.pids
+
+
 def _kill(call: Call) -> None:
-    record = call.supervisor.records.get(call.params["session"])
-    delivered = record is not None and not record.ending
-    if record is None:
-        delivered = call.supervisor.frozen.kill_between(call.params["session"], call.params["reason"][:_REASON])
-    elif delivered:
-        delivered = call.supervisor.deaths.kill(record, call.params["reason"][:_REASON])
+    session, reason, supervisor = call.params["session"], call.params["reason"][:_REASON], call.supervisor
+    record = supervisor.records.get(session)
+    known = record or supervisor.frozen.between(session)
+    if known is None or known.ending or not _is_meant(known, call):
+        delivered = False
+    elif record is None:
+        delivered = supervisor.frozen.kill_between(session, reason)
+    else:
+        delivered = supervisor.deaths.kill(record, reason)
     call.answer({"delivered": delivered})
 
 

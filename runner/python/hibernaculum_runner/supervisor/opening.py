@@ -156,7 +156,7 @@ def register(supervisor: Supervisor, place: Place, pid: int) -> Record:
     wanted = place.wanted
     pipes = [Pipe(1, place.readers[0]), Pipe(2, place.readers[1])]
     record = Record(wanted.session, wanted.connection, place.channel, pipes, place.page)
-    record.pid = pid
+    record.became(pid)
     _join_own_group(pid)
     supervisor.records[wanted.session] = supervisor.by_pid[pid] = record
     for pipe in pipes:
@@ -164,7 +164,7 @@ def register(supervisor: Supervisor, place: Place, pid: int) -> Record:
         supervisor.raw.watch(record, pipe)
     supervisor.loop.add(place.channel, READ, lambda _events: supervisor.raw.on_channel(record))
     if wanted.line is not None and supervisor.lingering is not None:
-        supervisor.lingering.lines[wanted.session] = wanted.line
+        supervisor.lingering.begun(wanted, wanted.line)
         wanted.line.begin()
     else:
         # nobody reads the connection while code runs: it is for us to notice that the host let go of it

@@ -32,13 +32,14 @@ class Record:
 
     __slots__ = (
         "barrier", "channel", "connection", "credit", "ending", "gives_way", "guard", "interrupts", "is_waking",
-        "is_watched_over", "killed_by", "last_transfer", "left_behind", "page", "pid", "pipes", "session",
+        "is_watched_over", "killed_by", "last_transfer", "left_behind", "page", "pid", "pids", "pipes", "session",
         "text_known", "watch_patience", "watched",
     )  # fmt: skip
 
     def __init__(self, session: str, connection: int, channel: int, pipes: List[Pipe], page: Page) -> None:
         self.session = session
         self.pid = 0  # none yet; or none for a moment, between two
+        self.pids: List[int] = []  # all that it has had: by any of them its host may know it
         self.connection = connection  # kept to shut it down after a death, whoever else holds a copy
         self.channel = channel
         self.pipes = pipes
@@ -58,6 +59,11 @@ class Record:
         self.is_waking: Optional[Timer] = None  # it was a guard, and has not said yet that it goes on
         # how many child processes its predecessor had when it fell asleep; None: its host knows
         self.left_behind: Optional[int] = None
+
+    def became(self, pid: int) -> None:
+        """That process is the session now."""
+        self.pid = pid
+        self.pids.append(pid)
 
     def raw(self) -> List[int]:
         """How much of fd 1 and fd 2 has been taken."""
