@@ -42,6 +42,14 @@ pub trait ExecutionSource: Send {
     /// the waker of `cx` is told when one is.
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>>;
 
+    /// The same for a reader that only wants to have them all: where none is there yet, the waker need not be told before the last event is, or so
+    /// many that they are better taken now. A short execution is then waited for once, and not once for each of its events.
+    ///
+    /// As provided it is [`ExecutionSource::poll_event`].
+    fn poll_collected(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.poll_event(cx)
+    }
+
     /// The error that a [`EventKind::Failed`] told of, once; `None` where there was none, or it was taken.
     fn take_error(&mut self) -> Option<Error>;
 
@@ -190,7 +198,7 @@ impl Execution {
     /// What was collected is lost when the future is dropped; the execution goes on.
     pub async fn result(&mut self) -> Result<ExecutionResult, Error> {
         let mut collector = Collector::new(self.id, self.limits);
-        while let Some(event) = self.next().await {
+        while let Some(event) = poll_fn(|cx| self.source.poll_collected(cx)).await {
             if matches!(event.kind, EventKind::Failed { .. }) {
                 break;
             }

@@ -26,6 +26,8 @@ use super::job::wall_clock;
 
 /// How many bytes of events a ring keeps.
 pub(crate) const CAPACITY: usize = 1 << 20;
+/// How many are better taken by a reader that could wait for the end.
+const MANY: usize = CAPACITY / 2;
 
 /// One execution's ring, shared by the actor, the registry of known executions and at most one reader.
 #[derive(Debug)]
@@ -57,6 +59,17 @@ struct State {
     /// Counts the readers: the newest is the only one.
     reader: u64,
     waker: Option<Waker>,
+    wake: Wake,
+}
+
+/// When whoever reads is woken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Wake {
+    /// At each event.
+    #[default]
+    AtEach,
+    /// At the last, or when much waits.
+    AtMany,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -108,7 +121,8 @@ impl Ring {
         state.bytes += size;
         state.waiting += size;
         state.evict();
-        let waker = state.waker.take();
+        let is_time = state.wake == Wake::AtEach || state.ended || state.waiting >= MANY;
+        let waker = if is_time { state.waker.take() } else { None };
         drop(state);
         if let Some(waker) = waker {
             waker.wake();
@@ -246,6 +260,8 @@ fn size_of_event(event: &Event) -> usize {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Context;
     use std::time::Duration;
 
     use hibernaculum_core::{ExecutionError, ExecutionSource, OutputStream};
@@ -279,6 +295,44 @@ mod tests {
         assert_eq!(seqs.map(|event| event.map(|event| event.seq)), [Some(1), Some(2), Some(3)]);
         assert_eq!(next(&mut reader).await, None);
         assert_eq!(reader.take_error().map(|error| error.code()), Some("execution.unknown"));
+    }
+
+    #[test]
+    fn who_collects_is_woken_when_it_is_worth_it_and_who_streams_at_each() {
+        let ring = ring();
+        let mut reader = ring.attach(0);
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut cx = Context::from_waker(&waker);
+        let piece = "x".repeat(MANY / 2);
+        let mut seen = Vec::new();
+        for push_this in [EventKind::Started, output(&piece), output(&piece), output("a")] {
+            while reader.poll_collected(&mut cx).is_ready() {}
+            push(&ring, push_this);
+            seen.push(woken.0.swap(0, Ordering::Relaxed));
+        }
+        assert_eq!(seen, [0, 0, 0, 0], "what was taken does not count");
+        push(&ring, output(&piece));
+        push(&ring, output(&piece));
+        assert_eq!(woken.0.swap(0, Ordering::Relaxed), 1);
+        while reader.poll_collected(&mut cx).is_ready() {}
+        assert!(reader.poll_event(&mut cx).is_pending());
+        push(&ring, output("b"));
+        assert_eq!(woken.0.swap(0, Ordering::Relaxed), 1, "it streams now");
+        while reader.poll_collected(&mut cx).is_ready() {}
+        push(&ring, output("c"));
+        ring.fail(ExecutionError::Unknown { execution: ring.execution() }.into());
+        assert_eq!(woken.0.swap(0, Ordering::Relaxed), 1, "the last");
+    }
+
+    /// Counts.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use hibernaculum_core::{Error, Event, EventKind, ExecutionError, ExecutionSource};
 
-use super::{CAPACITY, Mode, Ring};
+use super::{CAPACITY, Mode, Ring, Wake};
 use crate::session::job::wall_clock;
 
 /// The reading end: what an [`hibernaculum_core::Execution`] streams from.
@@ -25,6 +25,24 @@ impl Reader {
 
 impl ExecutionSource for Reader {
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.poll(cx, Wake::AtEach)
+    }
+
+    fn poll_collected(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.poll(cx, Wake::AtMany)
+    }
+
+    fn take_error(&mut self) -> Option<Error> {
+        self.error.take()
+    }
+
+    fn detach(&mut self) {
+        self.leave(Mode::Detached);
+    }
+}
+
+impl Reader {
+    fn poll(&mut self, cx: &mut Context<'_>, wake: Wake) -> Poll<Option<Event>> {
         if self.done {
             return Poll::Ready(None);
         }
@@ -43,6 +61,7 @@ impl ExecutionSource for Reader {
             if state.ended {
                 return Poll::Ready(None);
             }
+            state.wake = wake;
             if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
                 state.waker = Some(cx.waker().clone());
             }
@@ -60,16 +79,6 @@ impl ExecutionSource for Reader {
         Poll::Ready(Some(event))
     }
 
-    fn take_error(&mut self) -> Option<Error> {
-        self.error.take()
-    }
-
-    fn detach(&mut self) {
-        self.leave(Mode::Detached);
-    }
-}
-
-impl Reader {
     fn leave(&mut self, mode: Mode) {
         let mut state = self.ring.state();
         if state.reader != self.id || state.ended || state.mode == Mode::Abandoned {
