@@ -17,4 +17,5 @@ if [[ $(cat "$folder/ready" 2>/dev/null) != "$sdk" ]]; then
     echo "$sdk" >"$folder/ready"
 fi
 export HIBERNACULUM_DAYTONA_SDK=$folder/bin/python3
-exec cargo test --package hibernaculum-tests --test daytona -- --include-ignored
+# With --workspace nothing is built twice.
+exec cargo test --workspace --test daytona -- --include-ignored

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use hibernaculum_core::Backend;
@@ -98,7 +99,9 @@ impl std::fmt::Debug for Subject {
 
 /// Runs the suite on the backends that `subjects` makes, by the arguments of the command line; what a test without libtest's harness returns.
 pub fn main(subjects: impl AsyncFnOnce() -> Vec<Subject>) -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // A case waits for a third of its time: one more of them than there are processors runs at a time.
+    arguments.test_threads.get_or_insert_with(|| thread::available_parallelism().map_or(2, usize::from) + 1);
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
