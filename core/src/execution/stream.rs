@@ -46,6 +46,19 @@ pub trait ExecutionSource: Send {
     /// many that they are better taken now. A short execution is then waited for once, and not once for each of its events.
     ///
     /// As provided it is [`ExecutionSource::poll_event`].
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    /// use hibernaculum_core::{Event, ExecutionSource};
+    ///
+    /// async fn all(source: &mut dyn ExecutionSource) -> Vec<Event> {
+    ///     let mut events = Vec::new();
+    ///     while let Some(event) = poll_fn(|cx| source.poll_collected(cx)).await {
+    ///         events.push(event);
+    ///     }
+    ///     events
+    /// }
+    /// ```
     fn poll_collected(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
         self.poll_event(cx)
     }

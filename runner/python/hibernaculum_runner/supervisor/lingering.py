@@ -135,7 +135,8 @@ class Lingering:
     def succeed(self, wanted: Wanted, is_tunnelled: bool) -> bool:
         """A host was told of a process that ended, and asks for another: whether it is here, and has the connection."""
         session = wanted.session
-        line, record, ended = self.lines.get(session), self._supervisor.records.get(session), self._ended_before(session)
+        line, ended = self.lines.get(session), self._ended_before(session)
+        record = self._supervisor.records.get(session)
         if line is None or record is None or record.ending or ended is None or not ended.line.is_taken:
             return False
         if line.is_taken or "branch" in wanted.options:

@@ -71,7 +71,7 @@ def _interrupt(call: Call) -> None:
 
 
 def _is_meant(record: Record, call: Call) -> bool:
-    """Whether the process is that of which the host speaks: what it says of a dead one may come after a fresh one has."""
+    """Whether it has the process of which the host speaks: what is said of a dead one may come when another is here."""
     pid = call.params.get("pid")
     return pid is None or pid in record.pids
 
