@@ -12,21 +12,29 @@ use crate::entry::Process;
 
 /// How long is waited until an end is asked about again.
 const SECOND_LOOK: Duration = Duration::from_millis(200);
+/// How often the second look is tried: a service that cannot be asked just then has said nothing else.
+const SECOND_LOOKS: u32 = 3;
 /// How long is waited between two inquiries where the answer is waited for.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Why it cannot answer; unknown where it should, or the service cannot be asked. One that stands still (`paused`) is woken: all that runs in it goes on.
 pub(crate) async fn of_sandbox(api: &Api, which: &str) -> Fate {
-    if look(api, which).await == Fate::Unknown {
+    if matches!(look(api, which).await, None | Some(Fate::Unknown)) {
         return Fate::Unknown;
     }
-    sleep(SECOND_LOOK).await;
-    look(api, which).await
+    for _ in 0..SECOND_LOOKS {
+        sleep(SECOND_LOOK).await;
+        if let Some(fate) = look(api, which).await {
+            return fate;
+        }
+    }
+    Fate::Unknown
 }
 
-async fn look(api: &Api, which: &str) -> Fate {
-    match api.sandbox(which).await {
+/// What the service says, where it can be asked.
+async fn look(api: &Api, which: &str) -> Option<Fate> {
+    let fate = match api.sandbox(which).await {
         // On its way there it takes no order: whoever asks again finds it paused.
         Ok(sandbox) if sandbox.state == State::Pausing => Fate::Unknown,
         Ok(sandbox) if sandbox.state == State::Paused => {
@@ -47,8 +55,10 @@ async fn look(api: &Api, which: &str) -> Fate {
             Fate::Gone(format!("the service says that it is `{}`{reason}", sandbox.state.name()))
         }
         Err(error) if error.is_disowned() => Fate::Gone("the service knows it no more".to_owned()),
-        Ok(_) | Err(_) => Fate::Unknown,
-    }
+        Ok(_) => Fate::Unknown,
+        Err(_) => return None,
+    };
+    Some(fate)
 }
 
 /// The service, the sandbox and the runner's process: whichever says why nobody answers.

@@ -74,6 +74,12 @@ async fn a_detached_flood_is_told_as_a_gap(cx: &Context) -> Outcome {
     let id = session.watch(flood).await?.detach();
     // Nobody reads, and the code gets to its end all the same.
     other.run(wait_for("flooded")).await?.expect_completed()?;
+    // Who reads again before the end has been heard holds up what is still on its way.
+    eventually("its end is heard", || async {
+        let state = session.info().await.map_err(|error| error.to_string())?.state;
+        if state == SessionState::Idle { Ok(()) } else { Err(format!("the session is {state:?}")) }
+    })
+    .await?;
     let mut again = session.rejoin(&id, 0).await?;
     let result = again.finish().await?;
     result.expect_value("'done'")?;

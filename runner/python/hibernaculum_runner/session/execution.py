@@ -25,23 +25,17 @@ from .connection import Connection
 from .displays import Displays
 from .evaluate import Code, Compiler
 from .forks import Forks
-from .freezing import Freezer
-from .handlers import Handlers
 from .history import History
 from .imports import forget_half_imported
 from .inspection import Inspection
 from .interrupts import Interrupts
 from .plain import plain
 from .quiesce import UnclonableError
-from .rawroad import RawRoad
 from .refusal import RefusedError, unclonable
 from .reply import error_field
 from .request import asked, execution_number
 from .sources import Sources
 from .staterequests import StateRequests
-from .stdin import StandardInput
-from .streams import Streams
-from .textroad import TextRoad
 from .tracebacks import is_own
 from .transactions import Transactions
 from .values import Value, capture
@@ -56,48 +50,29 @@ class Executor:
     def __init__(
         self,
         names: Dict[str, Any],
-        slots: Any,
+        own: frozenset[str],
+        history: History,
         connection: Connection,
         interrupts: Interrupts,
-        handlers: Handlers,
-        raw: RawRoad,
-        text: TextRoad,
-        streams: Streams,
-        stdin: StandardInput,
         asynchronous: Asynchronous,
         sources: Sources,
         inspection: Inspection,
         forks: Forks,
         displays: Displays,
-        channel: int,
-        freezer: Freezer,
+        transactions: Transactions,
+        boundary: Boundary,
+        state: StateRequests,
     ) -> None:
-        self.names = names
+        self.names, self._own, self.history = names, own, history
         self._connection, self._interrupts = connection, interrupts
         self._asynchronous, self._sources, self._inspection, self._forks = asynchronous, sources, inspection, forks
         self._displays = displays
+        self._transactions, self._boundary, self._state = transactions, boundary, state
         self.stdin_policy = "ask"
         self.workdir = ""
         self._ours = forks.ours
         self._compiler = Compiler(self._begin_magics)
-        self.history = History(names)
         self.changes = Changes(names)
-        self._own = frozenset(names)
-        self._transactions = Transactions(names, self._own, slots, channel, connection, freezer)
-        self._boundary = Boundary(
-            names,
-            slots,
-            connection,
-            interrupts,
-            handlers,
-            raw,
-            text,
-            streams,
-            stdin,
-            asynchronous,
-            self._transactions,
-        )
-        self._state = StateRequests(channel, freezer, self._transactions)
         self.at_end: List[Callable[[], None]] = []
         """What is done after user code, as part of it: figures are shown."""
 

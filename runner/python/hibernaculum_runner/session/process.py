@@ -22,12 +22,14 @@ from ..linux import die_with_parent
 from ..parts import Parts
 from . import figures, libraries, limits, mainmodule, multiprocess, randomness, unraisable
 from .asynchronous import Asynchronous
+from .boundary import Boundary
 from .connection import DEFECT, Connection
 from .displays import Displays
 from .execution import Executor
 from .forks import Forks
 from .freezing import Freezer
 from .handlers import Handlers
+from .history import History
 from .imports import Amendments
 from .inspection import Inspection
 from .interrupts import Interrupts, wake
@@ -35,9 +37,11 @@ from .rawroad import RawRoad
 from .reply import encode_json, encoded, frame
 from .sources import Sources
 from .staterequests import METHODS as STATE
+from .staterequests import StateRequests
 from .stdin import Asking, StandardInput
 from .streams import Streams
 from .textroad import TextRoad
+from .transactions import Transactions
 
 NAMESPACE = frozenset(f"namespace.{what}" for what in ("list", "get", "repr", "set", "delete", "clear"))
 CHECKPOINT = frozenset(("checkpoint.save", "checkpoint.load"))
@@ -91,24 +95,19 @@ class Session:
         self.asynchronous = asynchronous = Asynchronous(connection, interrupts)
         self.text = text
         displays = Displays(page, connection, text, raw, interrupts)
+        history = History(names)
+        own = frozenset(names)
+        freezer = Freezer(self, parts)
+        transactions = Transactions(names, own, page.slots, parts.channel, connection, freezer)
+        boundary = Boundary(
+            names, page.slots, connection, interrupts, handlers, raw, text, streams, stdin, asynchronous,
+            transactions,
+        )  # fmt: skip
+        state = StateRequests(parts.channel, freezer, transactions)
         self.executor = Executor(
-            names,
-            page.slots,
-            connection,
-            interrupts,
-            handlers,
-            raw,
-            text,
-            streams,
-            stdin,
-            asynchronous,
-            sources,
-            inspection,
-            forks,
-            displays,
-            parts.channel,
-            Freezer(self, parts),
-        )
+            names, own, history, connection, interrupts, asynchronous, sources, inspection, forks, displays,
+            transactions, boundary, state,
+        )  # fmt: skip
 
         interrupts.install()
         handlers.install()
