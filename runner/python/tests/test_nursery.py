@@ -112,6 +112,14 @@ class Clones(NurseryCase):
         counts = [len(session.value(listing)) for session in sessions]
         self.assertEqual(counts, [forked] * 4)
 
+    def test_a_word_that_is_none_is_noted(self) -> None:
+        host = Host(environment={"HIBERNACULUM_ZYGOTE": "frist"})
+        try:
+            self.assertEqual(host.session().value("1"), 1)
+            self.assertIn("'frist'", host.stats()["last_errors"][0])
+        finally:
+            host.close()
+
     def forked(self, listing: str) -> int:
         host = Host(environment={"HIBERNACULUM_ZYGOTE": "never"})
         try:

@@ -91,6 +91,9 @@ class Magics(SessionCase):
         self.assertIn(self.run_code(left).value, ("[]", "['']"))
 
     def test_an_interrupt_of_the_wait_for_a_stubborn_command_ends_it_at_once(self) -> None:
+        self.run_code("!true")
+        longer = "import sys\nsys.modules['hibernaculum_runner.session.magics.shell']._GRACE = 60.0"
+        self.assertEqual(self.run_code(longer).status, "completed")  # than any machine is slow
         request = self.begin("!trap '' INT; echo $$$$; while :; do sleep 600; done")
         self.host.control.until(lambda: self.session.raw().endswith(b"\n"), "the command's process id")
         command = int(self.session.raw())
@@ -99,7 +102,7 @@ class Magics(SessionCase):
         began = time.monotonic()
         self.interrupt()
         self.assertEqual(self.end(request).status, "interrupted")
-        self.assertLess(time.monotonic() - began, 0.7, "it waited for the rest of the grace")
+        self.assertLess(time.monotonic() - began, 10, "it waited for the rest of the grace")
         self.assertFalse(os.path.exists(f"/proc/{command}"))
 
     def test_scripts(self) -> None:

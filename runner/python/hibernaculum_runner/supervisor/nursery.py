@@ -10,7 +10,7 @@ none ──the second session──> starting ──"ready"──> serving ─�
 ```
 
 HIBERNACULUM_ZYGOTE in the sandbox's environment changes that: `never`, or `first`, where even the first session waits
-for a zygote.
+for a zygote. What is none of these is noted, and changes nothing.
 
 An order is one message with the new session's descriptors; the answer is the pid, or an error number (`orders.py`). The
 session waits on its channel for "go", so that it says nothing before it is known here. Where a zygote cannot be had,
@@ -34,6 +34,7 @@ from .reserve import Reserve
 if TYPE_CHECKING:
     from .service import Supervisor
 
+_FIRST, _SECOND, _NEVER = "first", "second", "never"
 _START = 20.0  # seconds until it must be ready
 _PAUSE = 0.02  # seconds: whoever opens a second session is served first
 
@@ -49,7 +50,10 @@ class Nursery:
         self._has_been_ready = False
         self._is_given_up = False
         self._asked = 0
-        self._mode = os.environ.get("HIBERNACULUM_ZYGOTE", "second")
+        self._mode = os.environ.get("HIBERNACULUM_ZYGOTE", _SECOND)
+        if self._mode not in (_FIRST, _SECOND, _NEVER):
+            supervisor.loop.note(ValueError(f"HIBERNACULUM_ZYGOTE is {self._mode[:40]!r}, not `first` or `never`"))
+            self._mode = _SECOND
         self._waiting: List[opening.Place] = []  # for the zygote to be ready
         self._orders: Deque[Optional[opening.Place]] = deque()
         """What the zygote will answer to, in this order; None is the clone in reserve."""
@@ -68,12 +72,12 @@ class Nursery:
             return True
         if self._is_ready:
             return self._ask(place)
-        if self._mode == "first" and not self._is_given_up:
+        if self._mode == _FIRST and not self._is_given_up:
             self._waiting.append(place)
             if len(self._waiting) == 1:
                 self._supervisor.loop.after(0, self._start)
             return True
-        if self._mode == "second" and self._asked == 2:
+        if self._mode == _SECOND and self._asked == 2:
             self._supervisor.loop.after(_PAUSE, self._start)
         return False
 
