@@ -93,6 +93,20 @@ fn as_millis<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
 }
 
 impl Boot {
+    /// What an engine gives a provider; whoever tests a provider by itself makes one.
+    ///
+    /// ```
+    /// use hibernaculum_core::SandboxId;
+    /// use hibernaculum_engine::{Boot, OwnerKey};
+    ///
+    /// let (key, sandbox) = (OwnerKey::of_secret("of a test"), SandboxId::new());
+    /// let boot = Boot::new(sandbox, key.secret(sandbox));
+    /// assert_eq!(boot.sandbox, sandbox);
+    /// ```
+    pub fn new(sandbox: SandboxId, secret: Secret) -> Self {
+        Self { sandbox, secret }
+    }
+
     /// What stage 0 reads from its stdin. The stdin has to stay open afterwards: its end ends the sandbox, unless it begins with a tunnel.
     pub fn stdin(&self, spec: &SandboxSpec, place: &BootPlace<'_>) -> Vec<u8> {
         let limits = &spec.limits;

@@ -8,14 +8,20 @@
 //! |---|---|---|
 //! | [`polled`] | again and again, with a turn of somebody else's between | peers of this process, under [`step_by_step`]: between any two of their steps |
 //! | [`woken`] | when it is woken | processes, files, sockets: at each of the call's own awaits, at once or after a while |
+//! | [`at_every_poll`] | by [`woken`], once more each time | a call over and over, dropped at each of its awaits |
 
 use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use hibernaculum_core::Error;
 use tokio::task::{coop, yield_now};
 
+/// How often in a row a call must be done before it counts as done: how often it is woken differs.
+const DONE: usize = 3;
+/// More polls than any call takes.
+const POLLS: usize = 1000;
 /// More steps than tokio gives a task in one poll.
 const STEPS: usize = 10_000;
 
@@ -58,6 +64,75 @@ pub async fn polled<F: IntoFuture>(call: F, polls: usize) -> Option<F::Output> {
 /// The call is dropped with this.
 pub async fn woken<F: IntoFuture>(call: F, polls: usize, after: Duration) -> Option<F::Output> {
     given_up(call, polls, false, after).await
+}
+
+/// Where a call is given up.
+#[derive(Debug, Clone, Copy)]
+pub struct GiveUp {
+    /// After so many polls.
+    pub polls: usize,
+    /// And after so long in which nobody polls it.
+    pub after: Duration,
+}
+
+impl GiveUp {
+    /// Calls, and gives up; what the call gave, if it was done by then. It must not fail.
+    ///
+    /// # Panics
+    ///
+    /// Where the call fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// The call is dropped with this.
+    pub async fn on<T>(self, call: impl Future<Output = Result<T, Error>>) -> Option<T> {
+        let gave = woken(call, self.polls, self.after).await;
+        gave.map(|gave| gave.unwrap_or_else(|error| panic!("{self:?}: {}", error.explain())))
+    }
+
+    /// The same for a call that may need more than a step to come any further, as over an HTTP client's streams: each poll goes as far as it gets. So it is given
+    /// up wherever it waits for somebody else. What it gave, if it was done by then.
+    ///
+    /// # Cancel safety
+    ///
+    /// The call is dropped with this.
+    pub async fn on_waits<F: Future>(self, call: F) -> Option<F::Output> {
+        let (mut call, mut left) = (pin!(call), self.polls);
+        let gave = poll_fn(|cx| {
+            if left == 0 {
+                return Poll::Ready(None);
+            }
+            left -= 1;
+            match call.as_mut().poll(cx) {
+                Poll::Ready(gave) => Poll::Ready(Some(gave)),
+                Poll::Pending if left == 0 => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+        if gave.is_none() && !self.after.is_zero() {
+            tokio::time::sleep(self.after).await;
+        }
+        gave
+    }
+}
+
+/// Has a round give its call up after no poll, after one, and so on until it says that the call was done before that, some times in a row. And all that once
+/// more, held so long before it is dropped.
+///
+/// # Panics
+///
+/// Where a round does, or the call is never done, or was done without a wait.
+pub async fn at_every_poll(held: Duration, round: impl AsyncFn(GiveUp) -> bool) {
+    for after in [Duration::ZERO, held] {
+        let (mut polls, mut done) = (0, 0);
+        while done < DONE {
+            done = if round(GiveUp { polls, after }).await { done + 1 } else { 0 };
+            polls += 1;
+            assert!(polls < POLLS, "it is not done after {POLLS} polls");
+        }
+        assert!(polls > DONE + 1, "it was done without a wait");
+    }
 }
 
 async fn given_up<F: IntoFuture>(

@@ -221,21 +221,34 @@ impl DaytonaBackendBuilder {
         Ok(Arc::new(Engine::with_config(provider, config)?))
     }
 
-    /// The provider alone, for those who put an engine together themselves. The engine's settings are not used.
+    /// The provider alone, for those who put an engine together themselves. Of the engine's settings it has to know the key, and uses nothing else; as it
+    /// comes, the key is made of the service's.
     ///
     /// ```
     /// use hibernaculum_backend_daytona::DaytonaBackend;
+    /// use hibernaculum_engine::{Engine, EngineConfig, OwnerKey};
     ///
-    /// let provider = DaytonaBackend::builder().api_url("http://daytona.example:3000/api").api_key("dtn_0123").provider()?;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), hibernaculum_core::Error> {
+    /// let config = EngineConfig::with_key(OwnerKey::of_secret(b"what hosts share"));
+    /// let builder = DaytonaBackend::builder().api_url("http://daytona.example:3000/api").api_key("dtn_0123");
+    /// let provider = builder.engine(config.clone()).provider()?;
     /// assert_eq!(provider.service(), "http://daytona.example:3000/api");
-    /// # Ok::<(), hibernaculum_core::Error>(())
+    /// let engine = Engine::with_config(provider, config)?;
+    /// # drop(engine);
+    /// # Ok(()) }
     /// ```
     ///
     /// # Errors
     ///
     /// As [`DaytonaBackendBuilder::build`].
-    pub fn provider(self) -> Result<DaytonaProvider, Error> {
-        Ok(DaytonaProvider { service: Arc::new(self.service()?) })
+    pub fn provider(mut self) -> Result<DaytonaProvider, Error> {
+        let config = self.engine.take();
+        let mut service = self.service()?;
+        if let Some(config) = config {
+            service.key = config.owner_key;
+        }
+        Ok(DaytonaProvider { service: Arc::new(service) })
     }
 }
 

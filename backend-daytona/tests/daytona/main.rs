@@ -9,6 +9,7 @@ mod adoption;
 mod births;
 mod cuts;
 mod ends;
+mod given_up;
 mod preflight;
 mod revivals;
 mod scene;

@@ -15,6 +15,7 @@ mod closed;
 mod deaths;
 mod engines;
 mod escapes;
+mod given_up;
 mod host;
 mod images;
 mod leaks;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         deaths::TESTS,
         engines::TESTS,
         escapes::TESTS,
+        given_up::TESTS,
         images::TESTS,
         leaks::TESTS,
         limits::TESTS,

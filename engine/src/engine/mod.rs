@@ -159,7 +159,7 @@ impl<P: Provider> Inner<P> {
 
     /// What a sandbox's runner has to know.
     fn boot(&self, id: SandboxId) -> Boot {
-        Boot { sandbox: id, secret: self.config.owner_key.secret(id) }
+        Boot::new(id, self.config.owner_key.secret(id))
     }
 
     fn sandbox(&self, id: SandboxId) -> Result<Arc<Sandbox<P>>, Error> {

@@ -33,8 +33,8 @@ pub(crate) enum Order {
     Remember { name: String, memo: Value },
     /// SIGINT, for this execution of that process only.
     Interrupt { session: SessionId, execution: u64, pid: Option<u32> },
-    /// SIGKILL, for that process only.
-    Kill { session: SessionId, reason: &'static str, pid: Option<u32> },
+    /// SIGKILL, for that process only, and for an execution that is heard no more.
+    Kill { session: SessionId, reason: &'static str, pid: Option<u32>, execution: Option<u64> },
     /// End the session with all its processes, and say when it is done. Its actor is told no more.
     Close { session: SessionId, done: oneshot::Sender<()> },
     /// Forward what this execution prints and does not send.
@@ -201,9 +201,10 @@ impl Control {
             Order::Interrupt { session, execution, pid } => {
                 rpc::notification(&Interrupt { session: session.to_string(), execution, pid })
             }
-            Order::Kill { session, reason, pid } => {
+            Order::Kill { session, reason, pid, execution } => {
                 let id = self.pending.insert(Waiter::Nobody);
-                rpc::request(id, &Kill { session: session.to_string(), reason: reason.to_owned(), pid })
+                let (session, reason) = (session.to_string(), reason.to_owned());
+                rpc::request(id, &Kill { session, reason, pid, execution })
             }
             Order::Close { session, done } => {
                 let session = session.to_string();

@@ -2,11 +2,17 @@
 
 import os
 import signal
+import subprocess
 import unittest
 from typing import Any, ClassVar, Dict, List, Optional
+from unittest import mock
 
 from host import EndedError, RefusedError, Session, eventually, is_alive
 from session_case import SessionCase
+
+from hibernaculum_runner.page import GUARD_EXECUTION, LAST_ENDED, Page
+from hibernaculum_runner.supervisor.frozen import GUARD, Frozen, FrozenCopies
+from hibernaculum_runner.supervisor.record import Record
 
 MEMORY = {"policy": "commit_on_success", "scope": "memory"}
 BINDINGS = {"policy": "commit_on_success", "scope": "bindings"}
@@ -347,6 +353,35 @@ class LiveTest(FrozenCase):
 
 class ZygoteTest(GuardTest):
     HOST: ClassVar[Dict[str, Any]] = {"environment": {**os.environ, "HIBERNACULUM_ZYGOTE": "first"}}
+
+
+class ClaimTest(unittest.TestCase):
+    """Of whom a guard is, when a process has died."""
+
+    def setUp(self) -> None:
+        self.page = Page("test")
+        self.addCleanup(self.page.close)
+        sleeper = subprocess.Popen(["sleep", "60"])
+        self.addCleanup(sleeper.wait)
+        self.addCleanup(sleeper.kill)
+        self.record = Record("test", -1, -1, [], self.page)
+        self.record.guard = Frozen("test", GUARD, "3", sleeper.pid, -1, 0)
+
+    def stands(self, claim: int, ended: int, given_up: int = 0) -> bool:
+        self.page.slots[GUARD_EXECUTION], self.page.slots[LAST_ENDED] = claim, ended
+        self.record.given_up = given_up
+        return FrozenCopies(mock.Mock()).standing(self.record) is self.record.guard
+
+    def test_an_execution_that_runs_is_undone_and_one_that_was_answered_is_not(self) -> None:
+        self.assertTrue(self.stands(claim=3, ended=2))
+        self.assertFalse(self.stands(claim=4, ended=3), "another's guard")
+        self.assertFalse(self.stands(claim=0, ended=3))
+
+    def test_an_answer_that_nobody_hears_any_more_is_none(self) -> None:
+        self.assertTrue(self.stands(claim=0, ended=3, given_up=3))
+        self.assertTrue(self.stands(claim=3, ended=2, given_up=3))
+        self.assertFalse(self.stands(claim=0, ended=3, given_up=4), "the next was given up, before it had a guard")
+        self.assertFalse(self.stands(claim=0, ended=4, given_up=3))
 
 
 class LibrariesTest(FrozenCase):

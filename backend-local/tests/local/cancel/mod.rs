@@ -13,47 +13,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hibernaculum_checkpoint_store::Store;
-use hibernaculum_core::{Backend, Error, Sandbox, Session, SessionState};
-use hibernaculum_testkit::polls;
+use hibernaculum_core::{Backend, Sandbox, Session, SessionState};
+use hibernaculum_testkit::polls::{self, GiveUp};
 
 use self::slow_store::SlowStore;
 use crate::scene::{PATIENCE, Scene, until, value, within};
 
-/// More polls than any of these calls takes.
-const POLLS: usize = 500;
 /// How long a call is held that nobody polls: longer than what it asked for takes.
 const HELD: Duration = Duration::from_millis(100);
 
-/// How often in a row a call must be done before it is given up.
-const DONE: usize = 3;
-
-/// Where a call is given up.
-#[derive(Debug, Clone, Copy)]
-struct GiveUp {
-    polls: usize,
-    after: Duration,
-}
-
-impl GiveUp {
-    /// Calls, and gives up; what the call gave, if it was done by then. It must not fail.
-    async fn on<T>(self, call: impl Future<Output = Result<T, Error>>) -> Option<T> {
-        let gave = within(polls::woken(call, self.polls, self.after)).await;
-        gave.map(|gave| gave.unwrap_or_else(|error| panic!("{self:?}: {}", error.explain())))
-    }
-}
-
-/// Has a round give its call up after no poll, after one, and so on until it says that the call was done before that, some times in a row: how often it
-/// is woken differs. And all that once more, held.
+/// Calls are dropped at once, and held.
 async fn at_every_poll(round: impl AsyncFn(GiveUp) -> bool) {
-    for after in [Duration::ZERO, HELD] {
-        let (mut polls, mut done) = (0, 0);
-        while done < DONE {
-            done = if round(GiveUp { polls, after }).await { done + 1 } else { 0 };
-            polls += 1;
-            assert!(polls < POLLS, "it is not done after {POLLS} polls");
-        }
-        assert!(polls > DONE + 1, "it was done without a wait");
-    }
+    polls::at_every_poll(HELD, round).await;
 }
 
 /// Asks until there is an answer: what was given up may be on its way to its end.

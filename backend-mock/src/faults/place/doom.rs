@@ -97,8 +97,12 @@ impl Doom {
             if is_doomed || !at.strikes(time, armed.dice) {
                 continue;
             }
-            let kill =
-                Kill { session: session.to_owned(), reason: "a fault of a test".to_owned(), pid: None };
+            let kill = Kill {
+                session: session.to_owned(),
+                reason: "a fault of a test".to_owned(),
+                pid: None,
+                execution: None,
+            };
             let Some(order) = rpc::request(Id::Text(OURS.to_owned()), &kill).ok().and_then(encoded) else {
                 continue;
             };

@@ -155,7 +155,8 @@ impl Actor {
     /// Has the session's process killed.
     pub(super) fn order_kill(&mut self, reason: &'static str) {
         let (session, pid) = (self.parts.port.id(), self.process_meant());
-        self.orders.push_back(Order::Kill { session, reason, pid });
+        let execution = self.running.as_ref().map(|running| running.number);
+        self.orders.push_back(Order::Kill { session, reason, pid, execution });
     }
 
     /// The process that an order is about: one that follows it before the order arrives is left alone. While a connection is being made

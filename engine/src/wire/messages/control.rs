@@ -42,6 +42,9 @@ pub struct Kill {
     /// Which process: one that has followed it is left alone. Unset: whichever there is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
+    /// The execution that is given up: its answer is heard no more, and where a guard stands for it still, that takes over, answered or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<u64>,
 }
 
 impl Call for Kill {

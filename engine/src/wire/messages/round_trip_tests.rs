@@ -236,7 +236,7 @@ proptest! {
         same_again(&Watch { session: session.clone(), execution })?;
         same_again(&Credit { session: session.clone(), bytes: at })?;
         same_again(&Close { session: session.clone() })?;
-        same_again(&Kill { session, reason, pid })?;
+        same_again(&Kill { session, reason, pid, execution: Some(execution) })?;
     }
 
     #[test]

@@ -142,6 +142,8 @@ class FrozenCopies:
         """The guard that may become the session, now that its process has ended."""
         guard = record.guard
         claim = record.page.slots[GUARD_EXECUTION]
+        if not claim and record.given_up == record.page.last_ended():
+            claim = record.given_up  # it was answered as it was killed: nobody has heard that
         if guard is None or guard.label != str(claim) or not _is_living_child(guard.pid):
             return None
         return guard

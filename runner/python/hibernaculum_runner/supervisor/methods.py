@@ -85,6 +85,8 @@ def _kill(call: Call) -> None:
     elif record is None:
         delivered = supervisor.frozen.kill_between(session, reason)
     else:
+        execution = call.params.get("execution")
+        record.given_up = execution if type(execution) is int else 0
         delivered = supervisor.deaths.kill(record, reason)
     call.answer({"delivered": delivered})
 

@@ -31,9 +31,9 @@ class Record:
     """One session process. It is *ending* from the moment that its end is wanted or known."""
 
     __slots__ = (
-        "barrier", "channel", "connection", "credit", "ending", "gives_way", "guard", "interrupts", "is_waking",
-        "is_watched_over", "killed_by", "last_transfer", "left_behind", "page", "pid", "pids", "pipes", "session",
-        "text_known", "watch_patience", "watched",
+        "barrier", "channel", "connection", "credit", "ending", "given_up", "gives_way", "guard", "interrupts",
+        "is_waking", "is_watched_over", "killed_by", "last_transfer", "left_behind", "page", "pid", "pids", "pipes",
+        "session", "text_known", "watch_patience", "watched",
     )  # fmt: skip
 
     def __init__(self, session: str, connection: int, channel: int, pipes: List[Pipe], page: Page) -> None:
@@ -54,6 +54,7 @@ class Record:
         self.killed_by: Optional[str] = None
         self.ending = False
         self.guard: Optional[Frozen] = None
+        self.given_up = 0  # the execution whose answer its host hears no more, for it had the session killed
         self.gives_way = False  # to its guard, which goes on with its connection
         self.last_transfer = 0  # on that connection
         self.is_waking: Optional[Timer] = None  # it was a guard, and has not said yet that it goes on
