@@ -383,6 +383,12 @@ class ClaimTest(unittest.TestCase):
         self.assertFalse(self.stands(claim=0, ended=3, given_up=4), "the next was given up, before it had a guard")
         self.assertFalse(self.stands(claim=0, ended=4, given_up=3))
 
+    def test_the_guard_of_such_an_answer_is_not_dismissed(self) -> None:
+        for given_up, is_dismissed in ((3, False), (0, True)):
+            self.stands(claim=0, ended=3, given_up=given_up)
+            FrozenCopies(mock.Mock()).settled(self.record)
+            self.assertEqual(self.record.guard is None, is_dismissed)
+
 
 class LibrariesTest(FrozenCase):
     def test_numpy_computes_after_a_take_over(self) -> None:

@@ -127,6 +127,11 @@ class FrozenCopies:
             return False
         return 1 < pid <= _MOST_PIDS and _is_living_child(pid)
 
+    def settled(self, record: Record) -> None:
+        """ "D": the execution went well, and has been answered."""
+        if not _is_unheard(record):
+            self.dismiss(record)
+
     def dismiss(self, record: Record) -> None:
         """The guard has nothing to guard any more."""
         if record.guard is not None:
@@ -142,8 +147,8 @@ class FrozenCopies:
         """The guard that may become the session, now that its process has ended."""
         guard = record.guard
         claim = record.page.slots[GUARD_EXECUTION]
-        if not claim and record.given_up == record.page.last_ended():
-            claim = record.given_up  # it was answered as it was killed: nobody has heard that
+        if not claim and _is_unheard(record):
+            claim = record.given_up
         if guard is None or guard.label != str(claim) or not _is_living_child(guard.pid):
             return None
         return guard
@@ -403,6 +408,11 @@ class FrozenCopies:
             frozen.timer.cancel()
         self._supervisor.loop.remove(frozen.bed)
         close_quietly(frozen.bed)
+
+
+def _is_unheard(record: Record) -> bool:
+    """Whether the execution was answered as its host, which hears no answer of it any more, had the session killed."""
+    return record.given_up != 0 and record.given_up == record.page.last_ended()
 
 
 def _is_living_child(pid: int) -> bool:

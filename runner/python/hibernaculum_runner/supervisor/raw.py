@@ -176,7 +176,7 @@ class RawRoad:
         if data == b"B":
             self._begin_barrier(record)
         elif data == b"D":
-            self._supervisor.frozen.dismiss(record)
+            self._supervisor.frozen.settled(record)
         elif data[:1] == b"R" and data[1:].isdigit():
             is_first = record.killed_by is None
             record.last_transfer = int(data[1:])
