@@ -99,7 +99,7 @@ impl Boot {
     /// use hibernaculum_core::SandboxId;
     /// use hibernaculum_engine::{Boot, OwnerKey};
     ///
-    /// let (key, sandbox) = (OwnerKey::of_secret("of a test"), SandboxId::new());
+    /// let (key, sandbox) = (OwnerKey::of_secret(b"of a test"), SandboxId::new());
     /// let boot = Boot::new(sandbox, key.secret(sandbox));
     /// assert_eq!(boot.sandbox, sandbox);
     /// ```
