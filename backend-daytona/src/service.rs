@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hibernaculum_core::{Error, Features, SandboxError, SandboxId, SandboxSpec};
 use hibernaculum_engine::{Boot, Fate, OwnerKey};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::api::{Api, Sandbox};
 use crate::birth;
@@ -20,6 +20,9 @@ use crate::tunnel::{Inquiry, Road};
 
 /// How often a sandbox is started again that is stopped while the runner is on its way in: whoever stops it more often means it.
 const STOPS: u32 = 3;
+/// How often the service is asked what became of a sandbox whose toolbox failed, and how long is waited in between.
+const LOOKS: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// The service, and what is asked of it for every sandbox.
 pub(crate) struct Service {
@@ -41,6 +44,19 @@ pub(crate) struct Inside {
     pub(crate) process: Process,
 }
 
+/// What the service says of a sandbox on whose way in something failed. Where it was the toolbox that did, it may say so a moment later only.
+async fn said_after(error: &Error, api: &Api, sandbox: &str) -> Fate {
+    let mut looks = if error.code().starts_with("sandbox.service") { LOOKS } else { 1 };
+    loop {
+        let fate = inquiry::of_sandbox(&api.impatient(), sandbox).await;
+        looks -= 1;
+        if fate != Fate::Unknown || looks == 0 {
+            return fate;
+        }
+        sleep(PAUSE).await;
+    }
+}
+
 impl Service {
     /// Gets the runner into a sandbox that is started. One that is stopped meanwhile is started again; the caller bounds it in time.
     pub(crate) async fn enter(
@@ -59,7 +75,7 @@ impl Service {
                 Err(error) => error,
             };
             // A toolbox that fails may be that of a sandbox which is not started any more: the sandbox itself says more.
-            match inquiry::of_sandbox(&api.impatient(), &sandbox.id).await {
+            match said_after(&error, api, &sandbox.id).await {
                 Fate::Stopped(why) if stops < STOPS => {
                     tracing::debug!(%error, why, sandbox = sandbox.id, "it was stopped on the runner's way in");
                     stops += 1;

@@ -126,10 +126,12 @@ class PageTest(unittest.TestCase):
         second.close()
 
     def test_opening_and_closing_leaves_no_descriptor(self) -> None:
-        before = os.listdir("/proc/self/fd")
         for _ in range(20):
             Page("another").close()
-        self.assertEqual(os.listdir("/proc/self/fd"), before)
+        links = (f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))
+        # (that of the listing is closed by now, and threads of other tests have theirs)
+        left = [link for link in links if os.path.islink(link) and "hibernaculum-another" in os.readlink(link)]
+        self.assertEqual(left, [])
 
 
 if __name__ == "__main__":
